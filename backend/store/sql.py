@@ -161,16 +161,20 @@ jobs = Table(
     Column("dedupe_key", String(80)),
     Index("jobs_state", "state", "created_at"),
 )
+unfinished = jobs.c.state.in_(["queued", "running"])
+Index("jobs_dedupe_key", jobs.c.dedupe_key, unique=True, sqlite_where=unfinished, postgresql_where=unfinished)
 
 # --- who is logged in ------------------------------------------------------------------------------------------------
 
-# `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID.
+# `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID. A session whose
+# `credentials_version` is not the account's any more (its password was reset) is worth nothing.
 sessions = Table(
     "sessions",
     metadata,
     Column("id_hash", String(64), primary_key=True),
     Column("kind", String(10), nullable=False),
     Column("account", String(36), nullable=False),
+    Column("credentials_version", Integer, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked", Boolean, nullable=False, default=False),
