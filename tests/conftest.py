@@ -1,4 +1,4 @@
-"""The worlds that tests stand in: a home of one's own with a migrated database, and the API with a real account a role."""
+"""The worlds that tests stand in: a home with a migrated database, and the API with a real account for each role."""
 
 from pathlib import Path
 
@@ -10,8 +10,8 @@ from backend.settings import Settings
 from backend.store import migrate, sql
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Settings:
+@pytest.fixture(name="home")
+def make_home(tmp_path: Path) -> Settings:
     """Settings of an installation of its own, with an empty database at the newest schema."""
     settings = settings_module.load({"PUSHBACK_HOME": str(tmp_path / "home")})
     engine = sql.open_engine(settings.database_url)
@@ -20,7 +20,7 @@ def home(tmp_path: Path) -> Settings:
     return settings
 
 
-@pytest.fixture
-def engine(home: Settings) -> Engine:
+@pytest.fixture(name="engine")
+def make_engine(home: Settings) -> Engine:
     """An engine for the database of `home`."""
     return sql.open_engine(home.database_url)

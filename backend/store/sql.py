@@ -166,8 +166,8 @@ Index("jobs_dedupe_key", jobs.c.dedupe_key, unique=True, sqlite_where=unfinished
 
 # --- who is logged in ------------------------------------------------------------------------------------------------
 
-# `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID. A session whose
-# `credentials_version` is not the account's any more (its password was reset) is worth nothing.
+# `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID. A session
+# whose `credentials_version` is not the account's any more (its password was reset) is worth nothing.
 sessions = Table(
     "sessions",
     metadata,

@@ -1,5 +1,6 @@
-"""What Alembic runs: the migrations, on the connection and in the transaction that backend/store/migrate.py hands over."""
+"""What Alembic runs: the migrations, on the connection and in the transaction of backend/store/migrate.py."""
 
+# pylint: disable=no-member  # Alembic fills its `context` only while it runs
 from alembic import context
 
 from backend.store import sql

@@ -1,0 +1,190 @@
+"""Who may use this installation: accounts with Argon2 hashes and roles, and the secrets that the first start makes."""
+
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from tinydb import where
+from tinydb.table import Document
+
+from backend.settings import Settings
+from backend.store.documents import Documents, SharedTable, sync_folder
+
+PEOPLE = ("viewer", "analyst", "operator", "admin")
+MACHINES = ("feeder", "alerts", "metrics")
+ROLES = PEOPLE + MACHINES
+MINIMUM_PASSWORD_LENGTH = 12
+MAXIMUM_PASSWORD_LENGTH = 1000  # so that nobody makes Argon2 read megabytes
+USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
+
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True)
+class Account:
+    """One account. `id` is a UUID. `credentials_version` grows when what was given out before must end."""
+
+    id: str
+    username: str
+    role: str
+    disabled: bool
+    credentials_version: int
+
+
+def create(documents: Documents, username: str, password: str, role: str, now: int) -> Account:
+    """A new account with that password. Raises ValueError where name, password or role is not acceptable."""
+    require_acceptable(password)
+    return add(documents, username, _hasher.hash(password), role, now)
+
+
+def add(documents: Documents, username: str, password_hash: str, role: str, now: int) -> Account:
+    """A new account whose Argon2 hash is known. `now` in epoch seconds. Raises ValueError like `create`."""
+    if not USERNAME.fullmatch(username):
+        raise ValueError(
+            f"{username!r} is no username: give 2 to 64 lower-case letters, digits, dots, dashes, underscores or @, "
+            "starting with a letter or a digit"
+        )
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is no role: give one of {', '.join(ROLES)}")
+    with documents.writing():
+        if find(documents, username) is not None:
+            raise ValueError(f"there is an account {username!r} already: choose another username")
+        document = {"username": username, "password_hash": password_hash, "role": role, "disabled": False}
+        identity: Any = _table(documents).insert({**document, "credentials_version": 1, "created_at": now})
+    return Account(identity, username, role, False, 1)
+
+
+def require_acceptable(password: str) -> None:
+    """Raises ValueError for a password that is too short or too long for an account."""
+    if len(password) < MINIMUM_PASSWORD_LENGTH:
+        raise ValueError(f"the password has {len(password)} characters: give at least {MINIMUM_PASSWORD_LENGTH}")
+    if len(password) > MAXIMUM_PASSWORD_LENGTH:
+        raise ValueError(f"the password has {len(password)} characters: give at most {MAXIMUM_PASSWORD_LENGTH}")
+
+
+def verify(documents: Documents, username: str, password: str) -> Account | None:
+    """The account of that name if the password is right and it is not disabled; None otherwise.
+
+    Takes one Argon2 check (0.1 s) whether there is such an account or not, so that the time tells nothing.
+    """
+    document = _table(documents).get(where("username") == username)
+    password_hash = _nobody() if document is None else document["password_hash"]
+    right = _matches(password_hash, password[:MAXIMUM_PASSWORD_LENGTH])
+    if document is None or not right or len(password) > MAXIMUM_PASSWORD_LENGTH:
+        return None
+    account = _account(document)
+    return None if account.disabled else account
+
+
+def by_id(documents: Documents, identity: str) -> Account | None:
+    """The account with that UUID as it is now, or None."""
+    document = _table(documents).get(doc_id=identity)  # type: ignore[call-overload]
+    return None if document is None else _account(document)
+
+
+def find(documents: Documents, username: str) -> Account | None:
+    """The account with that name as it is now, or None."""
+    document = _table(documents).get(where("username") == username)
+    return None if document is None else _account(document)
+
+
+def disable(documents: Documents, identity: str) -> None:
+    """Ends an account: its password, its sessions and its tokens. Raises KeyError if there is none."""
+    _change(documents, identity, {"disabled": True})
+
+
+def enable(documents: Documents, identity: str) -> None:
+    """Lets a disabled account log in again; what it held before stays worthless. Raises KeyError if there is none."""
+    _change(documents, identity, {"disabled": False})
+
+
+def reset_password(documents: Documents, identity: str, password: str) -> None:
+    """Gives an account another password and ends what the old one had opened. Raises ValueError, KeyError."""
+    require_acceptable(password)
+    _change(documents, identity, {"password_hash": _hasher.hash(password)})
+
+
+def first_start(settings: Settings, documents: Documents) -> None:
+    """Makes the secrets that are missing (mode 0600) and, where there is no account at all, `admin`.
+
+    Any number of processes may call it at once and whenever they start.
+    """
+    settings.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
+    secret(settings, "jwt-key", 64)
+    secret(settings, "ui-cookie-key", 48)
+    password = secret(settings, "admin-password", 18)
+    if _table(documents).all():
+        return
+    password_hash = _hasher.hash(password)
+    with documents.writing():
+        if not _table(documents).all():
+            created_at = int((settings.secrets / "admin-password").stat().st_mtime)
+            add(documents, "admin", password_hash, "admin", created_at)
+
+
+def secret(settings: Settings, name: str, random_bytes: int) -> str:
+    """The secret of that name; made, once, if it is missing. A reader never sees half of one."""
+    path = settings.secrets / name
+    if not path.exists():
+        _place(path, secrets.token_urlsafe(random_bytes))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def _place(path: Path, value: str) -> None:
+    """Puts a file into its place whole, unless another process was first: a link is made or refused, never replaced."""
+    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(value + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            return  # another process was first, and its secret is the one that counts
+        sync_folder(path.parent)
+    finally:
+        new.unlink()
+
+
+def _table(documents: Documents) -> SharedTable:
+    return documents.table("accounts")
+
+
+def _account(document: Document) -> Account:
+    return Account(
+        id=str(document.doc_id),
+        username=document["username"],
+        role=document["role"],
+        disabled=document["disabled"],
+        credentials_version=document["credentials_version"],
+    )
+
+
+def _change(documents: Documents, identity: str, fields: dict[str, Any]) -> None:
+    with documents.writing():
+        account = by_id(documents, identity)
+        if account is None:
+            raise KeyError(f"there is no account {identity}")
+        version = account.credentials_version + 1
+        _table(documents).update({**fields, "credentials_version": version}, doc_ids=[identity])  # type: ignore[list-item]
+
+
+def _matches(password_hash: str, password: str) -> bool:
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
+
+
+@cache
+def _nobody() -> str:
+    """A hash to check where there is no account, so that the check costs the same."""
+    return _hasher.hash(secrets.token_urlsafe(18))
