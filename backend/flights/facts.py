@@ -1,0 +1,150 @@
+"""The event log as columns: one stream of rows for schedules, departures, outcomes and weather.
+
+A row is believed from its `known_at` until a row that was recorded later (a higher `seq`) about the same thing becomes
+known; `valid_to` says when that is. So a correction changes what is known from its own time on, and nothing before.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.flights.events import WEATHER_FIELDS, split_flight_id
+from backend.flights.label import OUTCOMES
+from backend.flights.windows import FOREVER
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+# One row of the log: seq, subject, kind, known_at, at, delay_minutes, details.
+LogRow = tuple[int, str, str, int, int, int | None, str | None]
+
+
+def pack(code: str) -> int:
+    """A code of at most four ASCII characters as an integer, the same everywhere: no table of codes is needed."""
+    return int.from_bytes(code.encode("ascii"), "little")
+
+
+def pack_all(codes: Iterable[str]) -> Ints:
+    """`pack` of each code: shape (n,)."""
+    return np.array(list(codes), dtype="S4").view("<u4").astype(np.int64)
+
+
+def unpack(packed: int) -> str:
+    """The code that `pack` made this integer from."""
+    return int(packed).to_bytes(4, "little").rstrip(b"\0").decode("ascii")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows of one kind in order of `seq`, each column of shape (n,): `subject` indexes flights (for weather: packed
+    station), `value` is what the kind needs (see Facts), `valid_to` when the row stopped being believed."""
+
+    subject: Ints
+    seq: Ints
+    known_at: Ints
+    at: Ints
+    value: Ints
+    valid_to: Ints
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a stretch of the event log says.
+
+    `flights` maps ids to positions in carrier, number, origin, dest, departure, arrival (shape (f,); codes packed,
+    times by the first schedule that was recorded). Streams: `schedules.value` is the scheduled arrival,
+    `departures.value` the delay in minutes, `outcomes.value` 4 * delay in minutes + the outcome's kind.
+    `weather_values` has shape (w, 9): the columns of WEATHER_FIELDS.
+    """
+
+    seq: int
+    flights: dict[str, int]
+    carrier: Ints
+    number: Ints
+    origin: Ints
+    dest: Ints
+    departure: Ints
+    arrival: Ints
+    schedules: Stream
+    departures: Stream
+    outcomes: Stream
+    weather: Stream
+    weather_values: Floats
+
+
+def from_rows(rows: Iterable[LogRow], older: Facts | None = None) -> Facts:
+    """The facts in rows of the log, which come in order of `seq`, after those in `older`.
+
+    Events of flights whose schedule is in neither are left out: they belong to an earlier stretch of the log.
+    """
+    flights = dict(older.flights) if older else {}
+    known_flights = len(flights)
+    first: list[tuple[str, int, str, str, int, int]] = []
+    columns: dict[str, list[tuple[int, int, int, int, int]]] = {"scheduled": [], "departed": [], "outcome": []}
+    weather: list[tuple[int, int, int, int, int]] = []
+    values: list[list[float | None]] = []
+    newest = older.seq if older else 0
+    for seq, subject, kind, known_at, at, delay, details in rows:
+        newest = seq
+        if kind == "weather":
+            assert details is not None
+            measured = json.loads(details)
+            weather.append((pack(subject.rpartition(".")[2]), seq, known_at, at, at))
+            values.append([measured[name] for name in WEATHER_FIELDS])
+            continue
+        if kind == "scheduled":
+            assert details is not None
+            said = json.loads(details)
+            if subject not in flights:
+                flights[subject] = known_flights + len(first)
+                _, carrier, number, origin = split_flight_id(subject)
+                first.append((carrier, number, origin, said["dest"], at, said["arrival"]))
+            columns[kind].append((flights[subject], seq, known_at, at, said["arrival"]))
+        elif (index := flights.get(subject)) is not None:
+            if kind == "departed":
+                columns[kind].append((index, seq, known_at, at, delay or 0))
+            elif kind in OUTCOMES:
+                columns["outcome"].append((index, seq, known_at, at, 4 * (delay or 0) + OUTCOMES[kind]))
+    carriers, numbers, origins, dests, departures, arrivals = zip(*first, strict=True) if first else ((),) * 6
+
+    def grown(column: str, new: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        return np.concatenate([getattr(older, column), new]) if older else new
+
+    return Facts(
+        seq=newest,
+        flights=flights,
+        carrier=grown("carrier", pack_all(carriers)),
+        number=grown("number", np.array(numbers, np.int64)),
+        origin=grown("origin", pack_all(origins)),
+        dest=grown("dest", pack_all(dests)),
+        departure=grown("departure", np.array(departures, np.int64)),
+        arrival=grown("arrival", np.array(arrivals, np.int64)),
+        schedules=_stream(columns["scheduled"], older and older.schedules),
+        departures=_stream(columns["departed"], older and older.departures),
+        outcomes=_stream(columns["outcome"], older and older.outcomes),
+        weather=_stream(weather, older and older.weather, hourly=True),
+        weather_values=grown("weather_values", np.array(values, np.float64).reshape(len(values), len(WEATHER_FIELDS))),
+    )
+
+
+def _stream(rows: list[tuple[int, int, int, int, int]], older: Stream | None, hourly: bool = False) -> Stream:
+    table = np.array(rows, np.int64).reshape(len(rows), 5).T
+    if older:
+        table = np.concatenate([[older.subject, older.seq, older.known_at, older.at, older.value], table], axis=1)
+    subject, seq, known_at, at, value = table
+    thing = subject << 34 | at if hourly else subject
+    return Stream(subject, seq, known_at, at, value, _valid_to(thing, known_at))
+
+
+def _valid_to(thing: Ints, known_at: Ints) -> Ints:
+    """When each row stopped being believed: the earliest `known_at` of the later rows about the same thing."""
+    valid_to = np.full(len(thing), FOREVER, np.int64)
+    order = np.argsort(thing, kind="stable")
+    same_as_next = thing[order][:-1] == thing[order][1:]
+    for position in np.flatnonzero(same_as_next)[::-1].tolist():
+        row, later = order[position], order[position + 1]
+        valid_to[row] = min(known_at[later], valid_to[later])
+    return valid_to

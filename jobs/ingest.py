@@ -1,0 +1,185 @@
+"""The one-time store script: reads a source and records its facts up to a cut, one transaction a month.
+
+It may be run again at any time: what is already stored is counted and left alone.
+"""
+
+import argparse
+import csv
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Engine, select
+from tqdm import tqdm
+
+from backend import settings as settings_module
+from backend.clock import from_epoch, to_epoch
+from backend.flights.events import Event
+from backend.flights.sources import bts, nycflights13
+from backend.flights.sources.airports import known_airports
+from backend.flights.sources.rows import Flights, Reject
+from backend.settings import Settings
+from backend.store import events as log
+from backend.store import migrate, sql
+
+NEW_YORK = ZoneInfo("America/New_York")
+MONTHS_AT_MOST = 10_000
+
+
+@dataclass
+class Report:
+    """What an ingest did. `until` is the cut, in epoch seconds."""
+
+    until: int
+    rows_read: int = 0
+    rows_repeated: int = 0
+    events_stored: int = 0
+    events_repeated: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [
+            f"Facts up to {from_epoch(self.until):%Y-%m-%d %H:%M} UTC: {self.rows_read:,} rows read, "
+            f"{self.events_stored:,} events stored, {self.events_repeated:,} were already there, "
+            f"{self.rows_repeated:,} rows repeated, {len(self.rejects):,} rows refused."
+        ]
+        reasons = Counter((reject.column, reject.reason.split(" line ")[0]) for reject in self.rejects)
+        lines += [f"  {count:>7,}  {column} {reason}" for (column, reason), count in reasons.most_common()]
+        return "\n".join(lines)
+
+
+def ingest(engine: Engine, source: str, until: int, files: Sequence[Path] = (), quiet: bool = False) -> Report:
+    """Record everything in the source that was known by `until` (epoch seconds), and move the data clock there."""
+    report = Report(until)
+    made: list[Event] = []
+    if source == "nycflights13":
+        # Schedules are known two days ahead, so the flights of three more days may have something to say.
+        last_day = (from_epoch(until) + timedelta(days=3)).date()
+        weather, rejects = nycflights13.read_weather()
+        made += weather
+        report.rows_read += len(weather) + len(rejects)
+        report.rejects += rejects
+        _take(report, made, nycflights13.read(nycflights13.flights_until(last_day)))
+    for path in files:
+        _take(report, made, bts.read(path))
+    made = sorted((event for event in made if event.known_at <= until), key=lambda event: event.known_at)
+    with sql.writing(engine) as connection:
+        _store_reference(connection, nycflights13.reference_tables())
+    with tqdm(total=len(made), unit=" events", desc="Storing", disable=quiet) as bar:
+        for month in _by_month(made):
+            with sql.writing(engine) as connection:
+                fresh = _without_contradictions(connection, month, report)
+                appended = log.append(connection, fresh)
+            report.events_stored += appended.stored
+            report.events_repeated += appended.repeated
+            bar.update(len(month))
+    with sql.writing(engine) as connection:
+        log.move_clock(connection, until)
+    return report
+
+
+def _take(report: Report, made: list[Event], flights: Flights) -> None:
+    made += flights.events
+    report.rows_read += flights.read
+    report.rows_repeated += flights.repeated
+    report.rejects += flights.rejects
+
+
+def _by_month(made: list[Event]) -> Iterable[list[Event]]:
+    months: dict[str, list[Event]] = {}
+    for event in made:
+        months.setdefault(f"{event.known_at // 2_629_800}", []).append(event)
+    return months.values()
+
+
+def _without_contradictions(connection: Connection, month: list[Event], report: Report) -> list[Event]:
+    """The month's events, less those that say something else than the store: corrections go through the API."""
+    columns = sql.events.c
+    subjects = (columns.subject >= min(event.subject for event in month)) & (
+        columns.subject <= max(event.subject for event in month)
+    )
+    stored: dict[tuple[str, str], set[bytes]] = {}
+    for subject, kind, digest in connection.execute(
+        select(columns.subject, columns.kind, columns.digest).where(subjects)
+    ):
+        stored.setdefault((subject, kind), set()).add(bytes(digest))
+    if not stored:
+        return month
+    fresh = []
+    for event in month:
+        digests = stored.get((event.subject, event.kind))
+        if digests and event.digest not in digests:
+            reason = "contradicts what is stored: send a correction to POST /observations"
+            report.rejects.append(Reject("", 0, event.kind, event.subject, reason))
+        else:
+            fresh.append(event)
+    return fresh
+
+
+def _store_reference(connection: Connection, tables: dict[str, list[dict[str, object]]]) -> None:
+    rows = {**tables, "airports": [airport._asdict() for airport in known_airports().values()]}
+    for name, content in rows.items():
+        connection.execute(log.insert_for(connection)(sql.metadata.tables[name]).on_conflict_do_nothing(), content)
+
+
+def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
+    """Write refused rows as CSV: file, line, column, value, reason."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(Reject._fields)
+        writer.writerows(rejects)
+
+
+def cut(day: date) -> int:
+    """The start of that day in New York, in epoch seconds: the cut before it."""
+    return to_epoch(datetime(day.year, day.month, day.day, tzinfo=NEW_YORK).astimezone(UTC))
+
+
+def _engine_of(settings: Settings, store: str) -> Engine:
+    engine = sql.open_engine(settings.research_url if store == "research" else settings.database_url)
+    migrate.upgrade(engine)
+    return engine
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line. Returns 0, or 1 where not one row could be read."""
+    parser = argparse.ArgumentParser(prog="python -m jobs.ingest", description=__doc__)
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="on-time CSV files, for --source bts")
+    parser.add_argument("--source", choices=("nycflights13", "bts"), default="nycflights13")
+    parser.add_argument(
+        "--until", type=date.fromisoformat, help="first day that is not known yet (default 2013-04-01, research: all)"
+    )
+    parser.add_argument("--store", choices=("live", "research"), default="live", help="research: for back-tests")
+    parser.add_argument("--rejects", type=Path, help="where refused rows go (default: rejects.csv in the state folder)")
+    parser.add_argument("--rebuild", action="store_true", help="make flights and weather anew from the log, and stop")
+    options = parser.parse_args(arguments)
+    if (options.source == "bts") != bool(options.files):
+        parser.error("--source bts needs files, and nycflights13 takes none")
+    for path in options.files:
+        if not path.is_file():
+            parser.error(f"{path} is not a file")
+    if options.until is None:
+        options.until = date(2014, 1, 15) if options.store == "research" else date(2013, 4, 1)
+    settings = settings_module.load()
+    engine = _engine_of(settings, options.store)
+    if options.rebuild:
+        with sql.writing(engine) as connection:
+            log.rebuild(connection)
+        print("flights and weather are made anew from the log.")
+        return 0
+    report = ingest(engine, options.source, cut(options.until), options.files)
+    print(report)
+    if report.rejects:
+        path = options.rejects or settings.home / "rejects.csv"
+        write_rejects(path, report.rejects)
+        print(f"The refused rows are in {path}")
+    return 0 if report.events_stored + report.events_repeated else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
