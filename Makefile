@@ -1,0 +1,64 @@
+# What a person does with Pushback, one target each. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: setup up down test lint format bench lock clean help
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+PARTS := api jobs ui dev
+PINS := $(PARTS:%=requirements/%.txt)
+ROOMS := backend jobs ui tests
+
+setup: .venv/.installed ## Make the Python environment in .venv (2 minutes the first time, then nothing)
+
+.venv/.installed: $(PINS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+		echo "Pushback needs Python 3.11, but '$(PYTHON)' is missing or is another version."; \
+		echo "Install it (Debian 12: apt-get install python3.11 python3.11-venv; macOS: brew install python@3.11),"; \
+		echo "or say where it is: make $(or $(MAKECMDGOALS),setup) PYTHON=/path/to/python3.11"; exit 1; } >&2
+	@free=$$(df -Pm . | awk 'NR == 2 { print $$4 }'); test "$$free" -ge 3000 || { \
+		echo "The disk has $$free MiB free here, and Pushback's packages need 3000: make room, then run this again."; \
+		exit 1; } >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { rm -rf .venv; \
+		echo "Python could not make .venv (see above). On Debian and Ubuntu: apt-get install python3.11-venv" >&2; exit 1; }
+	@echo "Installing the pinned packages into .venv: about two minutes and 2 GB ..."
+	@$(BIN)/python -m pip install -qq --no-input --disable-pip-version-check $(PINS:%=-r %)
+	@touch $@ && echo "The environment is ready."
+
+up: setup ## Ingest, train the first champion, start everything; Ctrl-C stops it all
+	@exec $(BIN)/python -m jobs.up
+
+down: ## Stop a running Pushback; what it knows stays
+	@test -x $(BIN)/python || { echo "Nothing runs: there is no .venv."; exit 0; }; exec $(BIN)/python -m jobs.down
+
+test: setup ## Run every test that this machine can; ARGS="-k name" to choose, REQUIRE_ALL=1 to fail on a skip
+	@$(BIN)/python -m pytest -p tests.require_all $(if $(filter 1,$(REQUIRE_ALL)),--require-all) $(ARGS)
+
+lint: setup ## Check formatting, style, types and which room may import which
+	@$(BIN)/ruff format --check $(ROOMS)
+	@$(BIN)/ruff check $(ROOMS)
+	@$(BIN)/mypy
+	@$(BIN)/pylint --score=n $(ROOMS)
+	@$(BIN)/lint-imports --no-logo
+
+format: setup ## Put the code into its format
+	@$(BIN)/ruff format $(ROOMS)
+	@$(BIN)/ruff check --fix --quiet $(ROOMS)
+
+bench: setup ## Measure speed and memory on this machine; writes bench.json
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+lock: setup ## Pin requirements/*.txt anew, after a change of a *.in file
+	@for part in $(PARTS); do echo "requirements/$$part.txt"; \
+		CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --no-allow-unsafe \
+			--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
+			--output-file requirements/$$part.txt requirements/$$part.in 2>/dev/null; done
+
+clean: ## Remove the environment and caches; what Pushback knows (var/) stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench.json
+	@find $(ROOMS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## List these targets
+	@echo "Pushback: will this flight be disrupted?"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,1 @@
+"""How `make up` and `make down` start and stop Pushback on one machine."""
