@@ -1,0 +1,43 @@
+"""Where the app finds the API and the key of its cookie: the only module of the app that reads the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One running app. `api_url` has no slash at its end; `timeout_seconds` is for one call of the API."""
+
+    api_url: str
+    cookie_key_file: Path
+    timeout_seconds: float = 10.0
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process.
+
+    Reads API_URL (default: http://127.0.0.1:8000), UI_COOKIE_KEY_FILE (default: secrets/ui-cookie-key in the state
+    folder) and PUSHBACK_HOME (the state folder, default: `var` in the current folder).
+    """
+    home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
+    return Settings(
+        api_url=environ.get("API_URL", "http://127.0.0.1:8000").rstrip("/"),
+        cookie_key_file=Path(environ.get("UI_COOKIE_KEY_FILE", str(home / "secrets" / "ui-cookie-key"))),
+    )
+
+
+def cookie_key(settings: Settings) -> str:
+    """The key that signs the cookie. Raises FileNotFoundError or ValueError with what to do where there is none."""
+    path = settings.cookie_key_file
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is not there. The API makes it when it first starts: start the API, or `make up`."
+        )
+    key = path.read_text(encoding="ascii").strip()
+    if len(key) < 32:
+        raise ValueError(
+            f"{path} holds {len(key)} characters, and a key needs 32 or more. Delete it and start the API."
+        )
+    return key
