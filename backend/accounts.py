@@ -116,7 +116,7 @@ def first_start(settings: Settings, documents: Documents) -> None:
     Any number of processes may call it at once and whenever they start.
     """
     settings.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-    secret(settings, "jwt-key", 64)
+    jwt_key(settings)
     secret(settings, "ui-cookie-key", 48)
     password = secret(settings, "admin-password", 18)
     if _table(documents).all():
@@ -126,6 +126,11 @@ def first_start(settings: Settings, documents: Documents) -> None:
         if not _table(documents).all():
             created_at = int((settings.secrets / "admin-password").stat().st_mtime)
             add(documents, "admin", password_hash, "admin", created_at)
+
+
+def jwt_key(settings: Settings) -> str:
+    """The key that signs tokens; made, once, if it is missing."""
+    return secret(settings, "jwt-key", 64)
 
 
 def secret(settings: Settings, name: str, random_bytes: int) -> str:

@@ -1,0 +1,54 @@
+"""What a handler needs: one object a process, made at the first request, after the fork."""
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask, current_app
+from sqlalchemy import Engine
+
+from backend import accounts
+from backend.settings import Settings
+from backend.store import sql
+from backend.store.documents import Documents, open_documents
+
+_making = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Context:
+    """The stores and the keys of one process. `now` is the wall clock, in epoch seconds."""
+
+    settings: Settings
+    engine: Engine
+    documents: Documents
+    jwt_key: str
+    now: Callable[[], int]
+    process: int
+
+
+def prepare(app: Flask, settings: Settings, now: Callable[[], int]) -> None:
+    """Says where the context will come from. Opens nothing: the process may still fork."""
+    app.extensions["pushback"] = None
+    app.extensions["pushback-source"] = (settings, now)
+
+
+def get() -> Context:
+    """The context of this process."""
+    context: Context | None = current_app.extensions["pushback"]
+    if context is not None and context.process == os.getpid():
+        return context
+    with _making:
+        context = current_app.extensions["pushback"]
+        if context is None or context.process != os.getpid():
+            context = _make(*current_app.extensions["pushback-source"])
+            current_app.extensions["pushback"] = context
+    return context
+
+
+def _make(settings: Settings, now: Callable[[], int]) -> Context:
+    documents = open_documents(settings.documents)
+    accounts.first_start(settings, documents)
+    engine = sql.open_engine(settings.database_url)
+    return Context(settings, engine, documents, accounts.jwt_key(settings), now, os.getpid())

@@ -1,0 +1,136 @@
+"""Every error of the API as problem details (RFC 9457): what was wrong, where, and what is accepted instead."""
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Response, request
+from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+log = logging.getLogger(__name__)
+CONTENT_TYPE = "application/problem+json"
+
+
+class Place(BaseModel):
+    """One thing that was wrong, and where."""
+
+    pointer: str | None = None
+    parameter: str | None = None
+    reason: str
+    accepted: Any = None
+
+
+class ProblemDetails(BaseModel):
+    """The body of every error."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Place] = []
+
+
+class Problem(Exception):
+    """Raised where the fact is known; answered as problem details.
+
+    `detail` is a sentence for the person who can act. Each of `errors` says where (`pointer`, a JSON pointer into the
+    body, or `parameter`, a name in the query), the `reason`, and what would be `accepted`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        title: str,
+        detail: str,
+        errors: list[dict[str, Any]] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {title}: {detail}")
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = errors or []
+        self.headers = headers or {}
+
+
+def answer(problem: Problem) -> Response:
+    """The response that says so."""
+    body = {
+        "type": "about:blank",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "errors": problem.errors,
+    }
+    return Response(json.dumps(body, default=str), problem.status, problem.headers, content_type=CONTENT_TYPE)
+
+
+def register(app: APIFlask) -> None:
+    """Makes the app answer every error with problem details."""
+    app.register_error_handler(Problem, answer)
+    app.register_error_handler(HTTPError, _from_apiflask)
+    app.register_error_handler(HTTPException, _from_werkzeug)
+    app.register_error_handler(Exception, _from_a_fault)
+
+
+def _from_apiflask(error: HTTPError) -> Response:
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError):
+        detail = str(error.message)
+        return answer(
+            Problem(error.status_code, _title(error.status_code), detail, headers=dict(Headers(error.headers)))
+        )
+    in_body = "json" in error.detail or "form" in error.detail
+    places = [_place(found, in_body) for found in cause.errors(include_url=False, include_input=False)]
+    first = places[0]
+    where = first.get("pointer") or first.get("parameter") or "the body"
+    more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
+    return answer(Problem(422, "The request is not valid", f"{where}: {first['reason']}{more}.", places))
+
+
+def _place(found: Any, in_body: bool) -> dict[str, Any]:
+    """One of pydantic's findings, without the value that was sent: it may be a password."""
+    path = [str(step) for step in found["loc"]]
+    place: dict[str, Any] = (
+        {"pointer": "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)}
+        if in_body
+        else {"parameter": ".".join(path)}
+    )
+    reason = (
+        "there is no such field" if found["type"] == "extra_forbidden" else found["msg"].removeprefix("Value error, ")
+    )
+    place["reason"] = reason[:1].lower() + reason[1:]
+    expected = found.get("ctx", {}).get("expected")
+    return place if expected is None else {**place, "accepted": expected}
+
+
+def _from_werkzeug(error: HTTPException) -> Response:
+    status = error.code or 500
+    dropped = ("content-type", "content-length")
+    headers = {name: value for name, value in error.get_headers() if name.lower() not in dropped}
+    return answer(Problem(status, _title(status), _detail(error, status), headers=headers))
+
+
+def _detail(error: HTTPException, status: int) -> str:
+    if status == 404:
+        return f"There is nothing at {request.path}: /docs lists what there is."
+    if status == 413:
+        return "The body is larger than 2 MiB: send it in parts."
+    if isinstance(error, MethodNotAllowed):
+        accepted = ", ".join(sorted(error.valid_methods or []))
+        return f"{request.method} is not for {request.path}, which accepts {accepted}."
+    return error.description or _title(status)
+
+
+def _from_a_fault(error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    detail = "The fault is on the server's side and is in its log. Try again; if it stays, tell who runs this server."
+    return answer(Problem(500, "Something went wrong", detail))
+
+
+def _title(status: int) -> str:
+    return HTTPStatus(status).phrase

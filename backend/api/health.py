@@ -1,0 +1,65 @@
+"""/health: whether the process lives, and whether it can do its work."""
+
+from typing import Any, Literal
+
+from apiflask import APIBlueprint
+from pydantic import BaseModel
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.api import context
+from backend.api.context import Context
+from backend.store import migrate, sql
+
+bp = APIBlueprint("health", __name__, tag="Health", url_prefix="/health")
+
+NOT_READY: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}
+
+
+class Live(BaseModel):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class Ready(BaseModel):
+    """Whether predictions can be had; if not, what is missing, in sentences."""
+
+    status: Literal["ok", "not ready"]
+    missing: list[str]
+
+
+@bp.get("/live")
+@bp.output(Live)
+def live() -> dict[str, str]:
+    """Does the process live?"""
+    return {"status": "ok"}
+
+
+@bp.get("/ready")
+@bp.output(Ready)
+@bp.doc(responses={503: {"description": "Not ready: the body says what is missing", "content": NOT_READY}})
+def ready() -> tuple[dict[str, Any], int]:
+    """Can predictions be had?"""
+    missing = what_is_missing(context.get())
+    if missing:
+        return {"status": "not ready", "missing": missing}, 503
+    return {"status": "ok", "missing": []}, 200
+
+
+def what_is_missing(here: Context) -> list[str]:
+    """What must be done before predictions can be had, a sentence each."""
+    try:
+        if not migrate.at_head(here.engine):
+            return ["The database does not have this version's tables: run `python -m jobs.ingest`, or `make up`."]
+        with here.engine.connect() as connection:
+            clock = connection.execute(select(sql.clock.c.at).where(sql.clock.c.name == "data")).scalar()
+            champion = connection.execute(select(sql.deployments.c.version).limit(1)).scalar()
+    except SQLAlchemyError:
+        return ["The database cannot be reached: check DATABASE_URL and that the server runs."]
+    missing = []
+    if clock is None:
+        missing.append("There are no facts yet: run `python -m jobs.ingest`.")
+    if champion is None:
+        missing.append("No champion is deployed yet: run `python -m jobs.training`.")
+    return missing

@@ -1,0 +1,105 @@
+"""/jobs: long work that was asked for. Its owner watches and cancels it; operators do so for everybody."""
+
+from typing import Any, Literal
+
+from apiflask import APIBlueprint
+from pydantic import BaseModel, Field
+
+from backend import clock
+from backend.api import context, schemas
+from backend.api.auth import OPERATOR, VIEWER, auth, current_account
+from backend.api.errors import Problem
+from backend.store import jobs
+
+bp = APIBlueprint("jobs", __name__, tag="Jobs", url_prefix="/jobs")
+
+
+class Job(BaseModel):
+    """Long work, and how far it is. Times are UTC."""
+
+    id: str
+    kind: str = Field(examples=["training"])
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float = Field(ge=0, le=1)
+    message: str = Field(description="what it does now")
+    result: dict[str, Any] | None
+    error: str | None
+    owner: str
+    created_at: str = Field(examples=["2026-11-23T12:00:00Z"])
+    started_at: str | None
+    ended_at: str | None
+    attempts: int
+
+
+class Jobs(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[Job]
+    next: str | None
+
+
+class Page(schemas.Query):
+    """Which page."""
+
+    limit: int = Field(default=50, ge=1, le=500)
+    cursor: str | None = Field(default=None, description="the `next` of the page before")
+
+
+def as_json(job: dict[str, Any]) -> dict[str, Any]:
+    """A job of the store as the API shows it."""
+    times = {name: clock.iso(job[name]) for name in ("created_at", "started_at", "ended_at")}
+    return {name: job[name] for name in Job.model_fields if name not in times} | times
+
+
+@bp.get("")
+@bp.auth_required(auth, roles=VIEWER)
+@bp.input(Page, location="query", arg_name="page")
+@bp.output(Jobs)
+def listing(page: Page) -> dict[str, Any]:
+    """List jobs
+
+    One's own; for operators, everybody's.
+    """
+    account = current_account()
+    owner = None if account.role in OPERATOR else account.username
+    try:
+        found, after = jobs.listing(context.get().engine, owner, page.limit, page.cursor)
+    except ValueError as error:
+        place = {"parameter": "cursor", "reason": str(error)}
+        raise Problem(422, "The request is not valid", f"{error}.", [place]) from error
+    return {"items": [as_json(job) for job in found], "next": after}
+
+
+@bp.get("/<identity>")
+@bp.auth_required(auth, roles=VIEWER)
+@bp.output(Job)
+def get(identity: str) -> dict[str, Any]:
+    """Watch a job"""
+    return as_json(_visible(identity))
+
+
+@bp.delete("/<identity>")
+@bp.auth_required(auth, roles=VIEWER)
+@bp.output(Job)
+@bp.doc(responses={409: "The job has ended already"})
+def cancel(identity: str) -> dict[str, Any]:
+    """Cancel a job
+
+    One that waits never begins; one that runs stops at its next step, and nothing that it does after this counts.
+    """
+    here = context.get()
+    _visible(identity)
+    job = jobs.cancel(here.engine, identity, here.now())
+    if job is None or job["state"] != "cancelled":
+        raise Problem(409, "The job has ended", "The job has ended already, so that there is nothing to cancel.")
+    return as_json(job)
+
+
+def _visible(identity: str) -> dict[str, Any]:
+    account = current_account()
+    job = jobs.get(context.get().engine, identity)
+    if job is None or (account.role not in OPERATOR and job["owner"] != account.username):
+        raise Problem(
+            404, "No such job", f"There is no job {identity} that this account may see: GET /jobs lists them."
+        )
+    return job

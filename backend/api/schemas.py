@@ -1,0 +1,51 @@
+"""What bodies look like in common: unknown fields are refused, lists are pages."""
+
+from typing import Any
+
+from flask import Request
+from pydantic import BaseModel, ConfigDict
+from werkzeug.exceptions import BadRequest
+
+from backend.api.errors import Problem
+
+
+class Body(BaseModel):
+    """A request's body. A field that it does not name is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Query(BaseModel):
+    """A request's query. A parameter that it does not name is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class JsonRequest(Request):
+    """A request whose JSON is JSON and says so; no body at all is an empty one."""
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The parsed body. Raises Problem 415 for another content type and 400 for what is not JSON."""
+        if not self.get_data(cache=True):
+            return None
+        if not self.is_json:
+            given = self.mimetype or "no content type"
+            raise Problem(415, "Wrong content type", f"This call takes application/json, and got {given}.")
+        try:
+            return super().get_json(force=force, silent=silent, cache=cache)
+        except RecursionError as error:
+            raise Problem(400, "Not JSON", "The body is nested too deeply.") from error
+
+    def on_json_loading_failed(self, e: ValueError | None) -> Any:
+        """Raises Problem 400 with the place of the fault."""
+        if isinstance(e, ValueError):
+            raise Problem(400, "Not JSON", f"The body cannot be read as JSON: {e}.") from e
+        raise BadRequest
+
+
+def require_form(request: Request) -> None:
+    """Raises Problem 415 unless the body is a form."""
+    if request.mimetype != "application/x-www-form-urlencoded":
+        given = request.mimetype or "no content type"
+        detail = f"This call takes application/x-www-form-urlencoded, and got {given}."
+        raise Problem(415, "Wrong content type", detail)

@@ -1,0 +1,53 @@
+"""The API: `gunicorn 'backend.app:create_app()'`. Small stateless handlers, one module per resource in backend/api."""
+
+from collections.abc import Callable
+
+from apiflask import APIFlask
+from flask import Response, request
+
+from backend import clock
+from backend import settings as settings_module
+from backend.api import context, errors, health, jobs, openapi, schemas, sessions, tokens, training
+from backend.settings import Settings
+
+BLUEPRINTS = (
+    health.bp,
+    tokens.bp,
+    sessions.bp,
+    training.bp,
+    jobs.bp,
+)
+MAXIMUM_BODY_BYTES = 2 * 1024 * 1024
+# /docs draws itself with a script and styles in its page; nothing else that is answered here is a document.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.wall) -> APIFlask:
+    """The WSGI application. Opens no store before its first request, so that it may be made before a fork."""
+    app = APIFlask(__name__, title="Pushback", version="0.1.0", json_errors=False, docs_path=None, static_folder=None)
+    app.request_class = schemas.JsonRequest
+    app.config.update(MAX_CONTENT_LENGTH=MAXIMUM_BODY_BYTES, OPENAPI_VERSION="3.1.0", AUTO_OPERATION_ID=True)
+    app.url_map.strict_slashes = False
+    context.prepare(app, settings or settings_module.load(), now)
+    errors.register(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    openapi.register(app)
+    app.after_request(_secure)
+    return app
+
+
+def _secure(response: Response) -> Response:
+    """Answers are data: never cached, sniffed, framed or run."""
+    in_docs = request.path == "/docs" or request.path.startswith("/docs/")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("X-Frame-Options", "DENY")
+    response.headers.setdefault("Content-Security-Policy", DOCS_POLICY if in_docs else POLICY)
+    if not in_docs:
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,66 @@
+"""Who is logged in: sessions of the app and password-grant tokens, each a row that can be revoked."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, delete, insert, select, update
+
+from backend.store import sql
+
+
+@dataclass(frozen=True)
+class Session:
+    """One row. `id_hash` is what tokens carry; times are epoch seconds."""
+
+    id_hash: str
+    kind: str
+    account: str
+    credentials_version: int
+    expires_at: int
+
+
+def hash_of(opaque: str) -> str:
+    """What is stored of a session's opaque id."""
+    return hashlib.sha256(opaque.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def start(
+    engine: Engine, kind: str, account: str, credentials_version: int, now: int, seconds: int
+) -> tuple[str, Session]:
+    """A new session of that account for so many seconds: its opaque id, which is kept nowhere, and its row.
+
+    `kind` is "ui" or "token". Rows that ended are forgotten here.
+    """
+    opaque = secrets.token_urlsafe(32)
+    session = Session(hash_of(opaque), kind, account, credentials_version, now + seconds)
+    row = {
+        "id_hash": session.id_hash,
+        "kind": kind,
+        "account": account,
+        "credentials_version": credentials_version,
+        "created_at": now,
+        "expires_at": session.expires_at,
+        "revoked": False,
+    }
+    with sql.writing(engine) as connection:
+        connection.execute(delete(sql.sessions).where(sql.sessions.c.expires_at <= now))
+        connection.execute(insert(sql.sessions).values(row))
+    return opaque, session
+
+
+def find(engine: Engine, id_hash: str, now: int) -> Session | None:
+    """The session with that hash, unless it is revoked or over. Whether its account still counts is not asked here."""
+    table = sql.sessions
+    query = select(
+        table.c.id_hash, table.c.kind, table.c.account, table.c.credentials_version, table.c.expires_at
+    ).where(table.c.id_hash == id_hash, table.c.revoked.is_(False), table.c.expires_at > now)
+    with engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Session(*row)
+
+
+def revoke(engine: Engine, id_hash: str) -> None:
+    """Ends a session, and with it every token made from it. Ending one that has ended changes nothing."""
+    with sql.writing(engine) as connection:
+        connection.execute(update(sql.sessions).where(sql.sessions.c.id_hash == id_hash).values(revoked=True))
