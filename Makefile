@@ -53,7 +53,8 @@ lock: setup ## Pin requirements/*.txt anew, after a change of a *.in file
 	@for part in $(PARTS); do echo "requirements/$$part.txt"; \
 		CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --no-allow-unsafe \
 			--no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
-			--output-file requirements/$$part.txt requirements/$$part.in 2>/dev/null; done
+			--output-file requirements/$$part.txt requirements/$$part.in 2>.venv/lock.log \
+			|| { tail -n 20 .venv/lock.log >&2; exit 1; }; done
 
 clean: ## Remove the environment and caches; what Pushback knows (var/) stays
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis bench.json
