@@ -115,7 +115,6 @@ def first_start(settings: Settings, documents: Documents) -> None:
 
     Any number of processes may call it at once and whenever they start.
     """
-    settings.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
     jwt_key(settings)
     secret(settings, "ui-cookie-key", 48)
     password = secret(settings, "admin-password", 18)
@@ -137,6 +136,7 @@ def secret(settings: Settings, name: str, random_bytes: int) -> str:
     """The secret of that name; made, once, if it is missing. A reader never sees half of one."""
     path = settings.secrets / name
     if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _place(path, secrets.token_urlsafe(random_bytes))
     return path.read_text(encoding="utf-8").strip()
 

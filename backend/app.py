@@ -28,7 +28,14 @@ POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.wall) -> APIFlask:
     """The WSGI application. Opens no store before its first request, so that it may be made before a fork."""
-    app = APIFlask(__name__, title="Pushback", version="0.1.0", json_errors=False, docs_path=None, static_folder=None)
+    app = APIFlask(
+        __name__,
+        title="Pushback",
+        version="0.1.0",
+        json_errors=False,
+        docs_path=None,
+        static_folder=None,  # type: ignore[arg-type]
+    )
     app.request_class = schemas.JsonRequest
     app.config.update(MAX_CONTENT_LENGTH=MAXIMUM_BODY_BYTES, OPENAPI_VERSION="3.1.0", AUTO_OPERATION_ID=True)
     app.url_map.strict_slashes = False

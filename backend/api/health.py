@@ -13,7 +13,12 @@ from backend.store import migrate, sql
 
 bp = APIBlueprint("health", __name__, tag="Health", url_prefix="/health")
 
-NOT_READY: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}}
+NOT_READY: dict[int | str, Any] = {
+    503: {
+        "description": "Not ready: the body says what is missing",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}},
+    }
+}
 
 
 class Live(BaseModel):
@@ -38,7 +43,7 @@ def live() -> dict[str, str]:
 
 @bp.get("/ready")
 @bp.output(Ready)
-@bp.doc(responses={503: {"description": "Not ready: the body says what is missing", "content": NOT_READY}})
+@bp.doc(responses=NOT_READY)
 def ready() -> tuple[dict[str, Any], int]:
     """Can predictions be had?"""
     missing = what_is_missing(context.get())

@@ -1,5 +1,6 @@
 """What bodies look like in common: unknown fields are refused, lists are pages."""
 
+import json
 from typing import Any
 
 from flask import Request
@@ -32,9 +33,14 @@ class JsonRequest(Request):
             given = self.mimetype or "no content type"
             raise Problem(415, "Wrong content type", f"This call takes application/json, and got {given}.")
         try:
-            return super().get_json(force=force, silent=silent, cache=cache)
+            body = super().get_json(force=force, silent=silent, cache=cache)
+            if b"\\ud" in self.get_data().lower():
+                json.dumps(body, ensure_ascii=False).encode()
         except RecursionError as error:
             raise Problem(400, "Not JSON", "The body is nested too deeply.") from error
+        except UnicodeEncodeError as error:
+            raise Problem(400, "Not JSON", "The body has half a character: an unpaired \\ud… escape.") from error
+        return body
 
     def on_json_loading_failed(self, e: ValueError | None) -> Any:
         """Raises Problem 400 with the place of the fault."""
