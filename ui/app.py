@@ -43,6 +43,7 @@ def main() -> None:
     """Runs the app once, as Streamlit does on every interaction."""
     st.set_page_config(page_title="Pushback", page_icon=MARK, layout="wide")
     blocks.style()
+    st.logo(MARK, size="large")
     # Before anything else decides: a deep link whose page is not declared on this run would land on the first page.
     page = st.navigation(
         [
@@ -68,14 +69,13 @@ def main() -> None:
     if account is None:
         login.form(client, key)
         return
-    st.logo(MARK, size="large")
     _sidebar(client, key, account)
     login.keep_cookie(client, key)
     try:
         page.run()
     except ApiError as error:
         if error.status == 401:
-            login.forget("Your session has ended. Log in again.")
+            login.forget(login.ENDED)
             st.rerun()
         blocks.failed(error)
         st.button("Try again", key="try-again")

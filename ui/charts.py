@@ -97,8 +97,8 @@ def calibration(bins: Sequence[CalibrationBin]) -> None:
         "y": alt.Y("observed:Q", scale=scale, title="Disrupted in fact", axis=alt.Axis(format="%", tickCount=5)),
     }
     track = alt.Chart(rows).mark_line(color=colours.accent, strokeWidth=2, opacity=0.5)
-    layers: list[alt.Chart] = [layer.encode(**axes) for layer in (line, perfect, track, points)]
-    chart: alt.LayerChart = alt.layer(*layers, height=400)
+    chart = line.encode(**axes) + perfect.encode(**axes) + track.encode(**axes) + points.encode(**axes)
+    chart = chart.properties(height=400)
     _show(chart, "Calibration: predicted probability against the share that was disrupted")
 
 

@@ -31,12 +31,14 @@ def problem(status: int, body: object) -> ApiError:
     title = str(body.get("title") or f"The API answered {status}")
     sentences = [str(body.get("detail") or title)]
     for error in body.get("errors") or []:
-        reason = str(error.get("reason") or "")
-        accepted = f"; accepted: {error['accepted']}" if error.get("accepted") not in (None, "") else ""
-        field = str(error.get("pointer") or "").rsplit("/", 1)[-1].replace("_", " ")
-        if reason and reason not in sentences[0]:
-            sentences.append(f"{field}: {reason}{accepted}" if field else f"{reason}{accepted}")
-    return ApiError(title, ". ".join(sentence.rstrip(".") for sentence in sentences) + ".", status)
+        reason, accepted = str(error.get("reason") or ""), error.get("accepted")
+        if not reason or reason in sentences[0]:
+            continue
+        field = str(error.get("pointer") or error.get("parameter") or "").rsplit("/", 1)[-1].replace("_", " ")
+        choices = ", ".join(map(str, accepted)) if isinstance(accepted, list) else accepted
+        said = reason if choices in (None, "") else f"{reason} (accepted: {choices})"
+        sentences.append(f"{field}: {said}" if field else said)
+    return ApiError(title, " ".join(f"{sentence.rstrip('.')}." for sentence in sentences), status)
 
 
 class Client:
@@ -65,7 +67,8 @@ class Client:
             body = response.json() if response.content else None
         except requests.JSONDecodeError:
             body = None
-        if response.status_code >= 400 and not (path == "/health/ready" and body):
+        not_ready = path == "/health/ready" and isinstance(body, Mapping) and "missing" in body
+        if response.status_code >= 400 and not not_ready:
             raise problem(response.status_code, body)
         return body
 

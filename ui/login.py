@@ -13,11 +13,12 @@ import streamlit as st
 from streamlit_authenticator import Authenticate
 from streamlit_authenticator.models import AuthenticationModel, CookieModel
 
-from ui import words
+from ui import blocks, words
 from ui.answers import Opened
 from ui.client import ApiError, Client
 
 CHECK_SECONDS = 4.0
+ENDED = ("Your session has ended", "Log in again to go on.")
 FIELDS = {"Form name": "Log in", "Username": "User name", "Password": "Password", "Login": "Log in"}
 
 
@@ -124,7 +125,7 @@ def account(client: Client, key: str, now: datetime) -> Account | None:
             token = client.exchange(state["session"])
         except ApiError as error:
             if error.status == 401:
-                forget("Your session has ended. Log in again.")
+                forget(ENDED)
                 return None
             raise
         known = Account(token["username"], token["role"], token["access_token"], now.timestamp())
@@ -133,7 +134,7 @@ def account(client: Client, key: str, now: datetime) -> Account | None:
     return known
 
 
-def forget(notice: str | None = None) -> None:
+def forget(notice: tuple[str, str] | None = None) -> None:
     """Drops everything that this browser tab knows about its account, and has the cookie cleared."""
     st.session_state.clear()
     st.session_state.update(logged_out=True, cookie_to_write=None, login_notice=notice)
@@ -166,7 +167,7 @@ def form(client: Client, key: str) -> None:
     with st.container(key="login-card"):
         st.html('<p class="pb-brand"><strong>Pushback</strong><span>Will this flight be disrupted?</span></p>')
         if state.get("login_notice"):
-            st.info(state["login_notice"])
+            blocks.notice(*state["login_notice"])
         authenticator, cookie = _authenticator(client, key)
         authenticator.login(fields=FIELDS, key="login")
         if state.get("session"):

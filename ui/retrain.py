@@ -26,7 +26,10 @@ def retraining(client: Client, champion: Version | None) -> None:
     job = newest_training(client.jobs())
     if not account.may_operate and (job is None or job["state"] not in ACTIVE):
         return
-    blocks.heading("Train a new version", _plan(champion) if account.may_operate else "")
+    if account.may_operate:
+        blocks.heading("Train a new version", _plan(champion))
+    else:
+        blocks.heading("A new version is in training")
     active = job is not None and job["state"] in ACTIVE
     if job is not None and active:
         st.fragment(_progress, run_every=POLL_SECONDS)(client, job["id"], account.may_operate)

@@ -102,7 +102,7 @@ def _row(flight: Flight, clock: datetime) -> str:
 
 
 def _type_one(status: Status) -> None:
-    clock_local = words.moment(status["clock"] or "").astimezone(words.NEW_YORK)
+    soon_local = (words.moment(status["clock"] or "") + timedelta(hours=2)).astimezone(words.NEW_YORK)
     with st.form("typed", border=False):
         first, second, third, fourth = st.columns(4)
         carrier = first.selectbox("Airline", [place["code"] for place in status["carriers"]], key="typed_carrier")
@@ -110,8 +110,8 @@ def _type_one(status: Status) -> None:
         origin = third.selectbox("From", [place["code"] for place in status["airports"]["origins"]], key="typed_origin")
         dest = fourth.text_input("To (airport code)", max_chars=3, placeholder="IAH", key="typed_dest")
         fifth, sixth, _ = st.columns([1, 1, 2])
-        leaves_on = fifth.date_input("Leaves on", clock_local.date(), key="typed_day")
-        leaves_at = sixth.time_input("At, New York time", time(clock_local.hour), step=300, key="typed_time")
+        leaves_on = fifth.date_input("Leaves on", soon_local.date(), key="typed_day")
+        leaves_at = sixth.time_input("At, New York time", time(soon_local.hour), step=300, key="typed_time")
         asked = st.form_submit_button("Predict", type="primary")
     if not asked:
         return
@@ -137,14 +137,18 @@ def typed_flight(
 
 
 def _answer(client: Client, asked: dict[str, Any]) -> None:
+    title = st.empty()
+    with title:
+        blocks.question("Will this flight be disrupted?")
     try:
         flight = client.flight(asked["id"]) if "id" in asked else None
-        name = f"{flight['carrier']} {flight['flight']}" if flight else f"{asked['carrier']} {asked['flight']}"
-        blocks.question(f"Will {name} be disrupted?")
+        named = flight or asked
+        with title:
+            blocks.question(f"Will {named['carrier']} {named['flight']} be disrupted?")
         with st.spinner("Asking the model…"):
             prediction, status = client.predict(asked), client.status()
     except ApiError as error:
-        if error.status == 401 or error.status is None:
+        if error.status in (None, 401):
             raise
         blocks.failed(error)
     else:
