@@ -31,6 +31,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_PORT": str(settings.mlflow_port),
         "API_URL": f"http://{reachable(settings.host)}:{settings.api_port}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its own queue; ours is jobs.worker
         "DO_NOT_TRACK": "true",
         "PYTHONUNBUFFERED": "1",
     }

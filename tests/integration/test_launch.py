@@ -67,13 +67,13 @@ def test_a_signal_ends_every_process_and_is_no_failure(home: Path, number: signa
     launcher = launch(home)
     launcher.send_signal(number)
     assert launcher.wait(20) == 0
-    assert instance.processes_of(home) == []
+    assert not instance.processes_of(home)
     assert not instance.is_locked(home)
 
 
 def test_when_one_part_ends_everything_ends_and_it_is_a_failure(home: Path) -> None:
     assert launch(home, seconds=3).wait(30) == 1
-    assert instance.processes_of(home) == []
+    assert not instance.processes_of(home)
 
 
 def test_a_second_start_is_refused_and_names_the_launcher(home: Path) -> None:
