@@ -31,7 +31,7 @@ def _still_logged_in(client: Client, key: str) -> None:
 
 def _sidebar(client: Client, key: str, account: login.Account) -> None:
     with st.sidebar, st.container(key="account"):
-        st.html(f'<p class="pb-account"><b>{escape(account.username)}</b>{escape(account.role)}</p>')
+        st.html(f'<p class="pb-account"><b>{escape(account.username)}</b>Role: {escape(account.role)}</p>')
         st.button("Log out", key="log-out", on_click=login.log_out, args=(client,), width="stretch")
         problem = st.session_state.pop("logout_problem", None)
         if problem:

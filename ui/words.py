@@ -61,6 +61,11 @@ def fraction(value: float) -> str:
     return f"{value:.3f}".removeprefix("0")
 
 
+def signed(difference: float) -> str:
+    """A difference of such figures, with its sign: "+.083", "−.019"."""
+    return f"{'−' if difference < 0 else '+'}{fraction(abs(difference))}"
+
+
 def of_100(rate: float) -> str:
     """A rate of 0 to 1 as a count of a hundred flights: "31 of 100"."""
     hundredths = round(100 * rate)

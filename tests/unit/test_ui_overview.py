@@ -7,6 +7,7 @@ import pytest
 from ui import settings
 from ui.answers import Champion, Job, Ready, Status
 from ui.lifecycle import stages
+from ui.promises import promises
 from ui.retrain import newest_training
 from ui.views.overview import verdict
 
@@ -49,8 +50,8 @@ def test_a_model_that_cannot_answer_is_not_well_and_the_reason_is_said() -> None
 
 
 def test_each_stage_shows_what_it_does_now() -> None:
-    def states(*given: Any) -> list[str]:
-        return [stage.state for stage in stages(*given)]
+    def states(now: Status, ready: Ready, training: Job | None) -> list[str]:
+        return [stage.state for stage in stages(now, ready, training)]
 
     assert states(status(), READY, None) == ["on"] * 5
     assert states(status(), READY, job("training", "running"))[2] == "busy"
@@ -77,3 +78,23 @@ def test_a_missing_key_says_which_file_and_what_to_do(tmp_path: Any) -> None:
         settings.cookie_key(here)
     here.cookie_key_file.write_text("k" * 64 + "\n")
     assert settings.cookie_key(here) == "k" * 64
+
+
+@pytest.mark.parametrize(
+    ("at_two_hours", "until", "kept"),
+    [
+        ({"auc": 0.785, "brier": 0.149}, "2013-03-30T04:00:00Z", [True, True, True, True, True]),
+        ({"auc": 0.770, "brier": 0.151}, "2013-02-20T05:00:00Z", [True, False, False, True, False]),
+    ],
+)
+def test_a_promise_is_kept_only_where_its_target_is_reached(
+    at_two_hours: dict[str, float], until: str, kept: list[bool]
+) -> None:
+    by_lead = [{"lead_hours": 24, "auc": 0.9, "brier": 0.1}, {"lead_hours": 2.0, **at_two_hours}]
+    given = cast(Champion, {**champion(BETTER, WORSE), "by_lead": by_lead, "data_until": until})
+    assert [promise.kept for promise in promises(given, "2013-04-01T04:00:00Z")] == kept
+
+
+def test_a_promise_that_was_not_measured_is_neither_kept_nor_broken() -> None:
+    given = cast(Champion, {**champion(BETTER, WORSE), "by_lead": [], "data_until": "2013-03-30T04:00:00Z"})
+    assert [promise.kept for promise in promises(given, "2013-04-01T04:00:00Z")] == [True, None, None, True, True]

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import blocks, lifecycle, words
+from ui import blocks, lifecycle, promises, words
 from ui.answers import Champion, Ready, Status
 from ui.blocks import Figure
 from ui.client import Client
@@ -45,6 +45,8 @@ def show() -> None:
         "The life cycle, now", "From facts to answers, and back. A filled dot works; a turning one works right now."
     )
     lifecycle.picture(lifecycle.stages(status, ready, trainings[0] if trainings else None))
+    if champion is not None:
+        _promises(champion, status["clock"])
 
 
 def _champion(status: Status, champion: Champion, ready: Ready) -> None:
@@ -90,4 +92,18 @@ def _champion(status: Status, champion: Champion, ready: Ready) -> None:
                 f"the last leaves {words.both_clocks(last)}" if last else "none yet",
             ),
         ]
+    )
+
+
+def _promises(champion: Champion, clock: str) -> None:
+    tested = champion["evaluated_on"]
+    blocks.heading(
+        "Does it keep its promises?",
+        "The targets stand in docs/objectives.md, for the mean of the months from April to September 2013. Now: "
+        f"version {champion['version']} on {words.window(tested['from'], tested['until'])}.",
+    )
+    said = {True: "kept", False: "not kept", None: "–"}
+    blocks.table(
+        ["Objective", "Target", "Now", "Kept?"],
+        [[row.objective, row.target, row.now, said[row.kept]] for row in promises.promises(champion, clock)],
     )
