@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy.exc import OperationalError
 
@@ -19,7 +20,8 @@ from backend.store.jobs import Claim, LostClaim
 
 log = logging.getLogger("jobs.worker")
 
-KINDS = {"training": "jobs.training"}  # what may be queued, and the module whose `run` does it
+# What may be queued, and the module whose `run` does it.
+KINDS = MappingProxyType({"training": "jobs.training"})
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM
 PROGRESS_SECONDS = 0.5  # progress is written this often at most: every write waits for the disk

@@ -1,10 +1,21 @@
 """The worlds that tests stand in: a home with a migrated database, and the API with a real account for each role."""
 
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import argon2
+import psycopg
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
@@ -32,6 +43,54 @@ def make_home(tmp_path: Path) -> Settings:
 def make_engine(home: Settings) -> Engine:
     """An engine for the database of `home`."""
     return sql.open_engine(home.database_url)
+
+
+@pytest.fixture(name="postgres_url", scope="session")
+def make_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty PostgreSQL server of one's own, which listens on a socket in a folder only."""
+    tools = [shutil.which(name) for name in ("initdb", "postgres")]
+    if not all(tools):
+        pytest.skip("PostgreSQL's initdb and postgres are not installed")
+    folder = Path(tempfile.mkdtemp(prefix="pushback-postgres-"))
+    account: dict[str, Any] = {}
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        try:
+            account = {"user": pwd.getpwnam("postgres").pw_uid}
+        except KeyError:
+            pytest.skip("PostgreSQL does not run as root, and there is no account postgres")
+        os.chown(folder, account["user"], -1)
+    data, log = folder / "data", tmp_path_factory.mktemp("postgres") / "log"
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": folder, **account}
+    subprocess.run([str(tools[0]), "-D", str(data), "-A", "trust", "-U", "pushback"], check=True, **quiet)
+    with log.open("w", encoding="utf-8") as errors:
+        settings = ["-c", "listen_addresses=", "-k", str(folder), "-c", "fsync=off"]
+        server = subprocess.Popen([str(tools[1]), "-D", str(data), *settings], stderr=errors, **quiet)
+    try:
+        url = f"postgresql://pushback@/postgres?host={folder}"
+        for _ in range(300):
+            try:
+                with closing(psycopg.connect(url)):
+                    break
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(name="queue", params=["sqlite", "postgresql"])
+def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An engine for an empty migrated database, on SQLite and then on PostgreSQL."""
+    url = f"sqlite:///{tmp_path}/queue.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    engine = sql.open_engine(url)
+    migrate.upgrade(engine)
+    yield engine
+    with sql.writing(engine) as connection:
+        for table in sql.metadata.tables.values():
+            connection.execute(table.delete())
+    engine.dispose()
 
 
 NOON = clock.to_epoch(datetime(2026, 11, 23, 12, tzinfo=UTC))
@@ -76,5 +135,5 @@ def make_api(home: Settings, engine: Engine, password_hash: str) -> Api:
     """The API over `home`: real authentication, real stores."""
     documents = open_documents(home.documents)
     made = {role: accounts.add(documents, role, password_hash, role, NOON) for role in accounts.ROLES}
-    time = [NOON]
-    return Api(create_app(home, lambda: time[0]), home, documents, engine, made, time)
+    moment = [NOON]
+    return Api(create_app(home, lambda: moment[0]), home, documents, engine, made, moment)

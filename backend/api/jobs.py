@@ -48,7 +48,7 @@ class Page(schemas.Query):
 def as_json(job: dict[str, Any]) -> dict[str, Any]:
     """A job of the store as the API shows it."""
     times = {name: clock.iso(job[name]) for name in ("created_at", "started_at", "ended_at")}
-    return {name: job[name] for name in Job.model_fields if name not in times} | times
+    return {name: job[name] for name in Job.__annotations__ if name not in times} | times
 
 
 @bp.get("")

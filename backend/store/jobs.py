@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Engine, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from backend.store import sql
@@ -57,8 +57,8 @@ def enqueue(
 def get(engine: Engine, identity: str) -> dict[str, Any] | None:
     """The job with that id, or None."""
     with engine.connect() as connection:
-        row = connection.execute(select(table).where(table.c.id == identity)).one_or_none()
-    return None if row is None else _as_dict(row)
+        row = connection.execute(select(table).where(table.c.id == identity)).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 def listing(
@@ -77,7 +77,7 @@ def listing(
             raise ValueError(f"{after!r} is no cursor: give the `next` of the page before")
         query = query.where(tuple_(table.c.created_at, table.c.id) < (int(created_at), identity))
     with engine.connect() as connection:
-        jobs = [_as_dict(row) for row in connection.execute(query)]
+        jobs = [dict(row) for row in connection.execute(query).mappings()]
     last = jobs[limit - 1] if len(jobs) > limit else None
     return jobs[:limit], None if last is None else f"{last['created_at']}.{last['id']}"
 
@@ -96,8 +96,8 @@ def cancel(engine: Engine, identity: str, now: int) -> dict[str, Any] | None:
             .where(table.c.id == identity, table.c.state.in_(UNFINISHED))
             .values(state="cancelled", ended_at=now, lease_until=None, message="")
         )
-        row = connection.execute(select(table).where(table.c.id == identity)).one_or_none()
-    return None if row is None else _as_dict(row)
+        row = connection.execute(select(table).where(table.c.id == identity)).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 @dataclass(frozen=True)
@@ -194,13 +194,9 @@ def claim(engine: Engine, kinds: Collection[str], lease_seconds: int = LEASE_SEC
 
 def _unfinished(connection: Connection, dedupe_key: str) -> dict[str, Any] | None:
     same = (table.c.dedupe_key == dedupe_key, table.c.state.in_(UNFINISHED))
-    row = connection.execute(select(table).where(*same)).one_or_none()
-    return None if row is None else _as_dict(row)
+    row = connection.execute(select(table).where(*same)).mappings().one_or_none()
+    return None if row is None else dict(row)
 
 
 def _one(connection: Connection, identity: str) -> dict[str, Any]:
-    return _as_dict(connection.execute(select(table).where(table.c.id == identity)).one())
-
-
-def _as_dict(row: Row[Any]) -> dict[str, Any]:
-    return dict(row._mapping)
+    return dict(connection.execute(select(table).where(table.c.id == identity)).mappings().one())

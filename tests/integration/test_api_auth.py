@@ -5,6 +5,7 @@ import threading
 
 import jwt
 import pytest
+from jwt.types import Options
 
 from backend import accounts, clock
 from backend.api import auth as auth_module
@@ -169,7 +170,7 @@ def test_tokens_that_this_server_did_not_make_so_are_refused(
 ) -> None:
     secret = accounts.jwt_key(api.settings)
     token = api.token("admin")
-    unverified = {"verify_exp": False, "verify_iat": False}
+    unverified: Options = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(token, secret, ["HS256"], audience=auth_module.AUDIENCE, options=unverified)
     unchanged = jwt.encode(claims, secret, "HS256")
     assert status(api, {"Authorization": f"Bearer {unchanged}"}) == 200

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from backend.api import jobs as jobs_module
 from tests.conftest import Api
 
 PROBLEM = "application/problem+json"
@@ -68,7 +67,8 @@ def test_an_unknown_parameter_is_refused(api: Api) -> None:
 
 
 def test_a_body_that_is_no_object_is_refused(api: Api) -> None:
-    for sent in ([], "text", 7, None):
+    bodies: list[Any] = [[], "text", 7, None]
+    for sent in bodies:
         problem(api.client().post("/sessions", json=sent), 422)
 
 
@@ -108,7 +108,7 @@ def test_a_fault_of_ours_is_in_the_log_and_not_in_the_answer(
         raise ZeroDivisionError("deep inside")
 
     headers = api.bearer("viewer")
-    monkeypatch.setattr(jobs_module.jobs, "listing", fail)
+    monkeypatch.setattr("backend.store.jobs.listing", fail)
     with caplog.at_level(logging.ERROR):
         answer = api.client().get("/jobs", headers=headers)
     problem(answer, 500)

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, inspect, text
 from backend.store import migrate, sql
 
 
-def test_the_migrations_make_the_tables_of_the_code(engine: Engine) -> None:
-    with engine.connect() as connection:
+def test_the_migrations_make_the_tables_of_the_code(queue: Engine) -> None:
+    with queue.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), sql.metadata) == []
 
 
