@@ -147,7 +147,7 @@ def claims(cookie: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_deep_link_survives_the_login_and_a_reload_keeps_it(browser: Browser, running: Running) -> None:
-    # The first visit after the app's start, when Streamlit has not seen the declared pages yet: so this test is the first.
+    # The first visit after a start, when Streamlit does not know the declared pages yet: so this test is the first.
     page = visit(browser, f"{running.app}/models")
     log_in(page, running.password)
     see(page, "How good is the model that answers?")
