@@ -8,6 +8,7 @@ from typing import Any
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
+from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -74,6 +75,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(Problem, answer)
     app.register_error_handler(HTTPError, _from_apiflask)
     app.register_error_handler(HTTPException, _from_werkzeug)
+    app.register_error_handler(OperationalError, _from_the_database)
     app.register_error_handler(Exception, _from_a_fault)
 
 
@@ -130,6 +132,12 @@ def _from_a_fault(error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     detail = "The fault is on the server's side and is in its log. Try again; if it stays, tell who runs this server."
     return answer(Problem(500, "Something went wrong", detail))
+
+
+def _from_the_database(error: OperationalError) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    detail = "The database cannot be used at this moment: GET /health/ready says what is missing."
+    return answer(Problem(503, "No database", detail, headers={"Retry-After": "5"}))
 
 
 def _title(status: int) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Request
 from pydantic import BaseModel, ConfigDict
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from backend.api.errors import Problem
 
@@ -27,14 +27,18 @@ class JsonRequest(Request):
 
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The parsed body. Raises Problem 415 for another content type and 400 for what is not JSON."""
-        if not self.get_data(cache=True):
+        data = self.get_data(cache=True)
+        if not data:
             return None
+        # A body without a length is cut off at the limit without a word (werkzeug 3.1, LimitedStream.readall).
+        if self.content_length is None and self.max_content_length and len(data) >= self.max_content_length:
+            raise RequestEntityTooLarge
         if not self.is_json:
             given = self.mimetype or "no content type"
             raise Problem(415, "Wrong content type", f"This call takes application/json, and got {given}.")
         try:
             body = super().get_json(force=force, silent=silent, cache=cache)
-            if b"\\ud" in self.get_data().lower():
+            if b"\\ud" in data.lower():
                 json.dumps(body, ensure_ascii=False).encode()
         except RecursionError as error:
             raise Problem(400, "Not JSON", "The body is nested too deeply.") from error

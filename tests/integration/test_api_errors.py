@@ -5,7 +5,9 @@ import logging
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from backend.store import sql
 from tests.conftest import Api
 
 PROBLEM = "application/problem+json"
@@ -87,7 +89,7 @@ def test_text_that_is_no_unicode_is_refused(api: Api) -> None:
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_2_mib_is_refused(api: Api, chunked: bool) -> None:
-    data = b'{"session": "' + b"x" * 2**21 + b'"}'
+    data = b'{"session": "' + b"x" * 2**21 + b'"}' + b" " * 2**21
     if chunked:
         environment = {"wsgi.input_terminated": True}
         answer = api.client().post(
@@ -99,6 +101,15 @@ def test_a_body_over_2_mib_is_refused(api: Api, chunked: bool) -> None:
     else:
         answer = api.client().post("/sessions/token", data=data, content_type="application/json")
     problem(answer, 413)
+
+
+def test_a_database_that_cannot_be_used_is_not_a_fault_of_the_caller(api: Api) -> None:
+    headers = api.bearer("viewer")
+    with sql.writing(api.engine) as connection:
+        connection.execute(text("DROP TABLE jobs"))
+    answer = api.client().get("/jobs", headers=headers)
+    assert "/health/ready" in problem(answer, 503)["detail"]
+    assert answer.headers["Retry-After"]
 
 
 def test_a_fault_of_ours_is_in_the_log_and_not_in_the_answer(
