@@ -7,13 +7,31 @@ from flask import Response, request
 
 from backend import clock
 from backend import settings as settings_module
-from backend.api import context, errors, health, jobs, openapi, schemas, sessions, tokens, training
+from backend.api import (
+    context,
+    errors,
+    flights,
+    health,
+    jobs,
+    models,
+    openapi,
+    predictions,
+    schemas,
+    sessions,
+    status,
+    tokens,
+    training,
+)
 from backend.settings import Settings
 
 BLUEPRINTS = (
     health.bp,
     tokens.bp,
     sessions.bp,
+    predictions.bp,
+    flights.bp,
+    models.bp,
+    status.bp,
     training.bp,
     jobs.bp,
 )

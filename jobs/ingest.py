@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,16 +19,15 @@ from tqdm import tqdm
 
 from backend import settings as settings_module
 from backend.clock import from_epoch, to_epoch
-from backend.flights.events import Event
+from backend.flights.events import Event, split_flight_id
 from backend.flights.sources import bts, nycflights13
 from backend.flights.sources.airports import known_airports
-from backend.flights.sources.rows import Flights, Reject
+from backend.flights.sources.rows import Reading, Reject
 from backend.settings import Settings
 from backend.store import events as log
 from backend.store import migrate, sql
 
 NEW_YORK = ZoneInfo("America/New_York")
-MONTHS_AT_MOST = 10_000
 
 
 @dataclass
@@ -52,23 +52,18 @@ class Report:
         return "\n".join(lines)
 
 
-def ingest(engine: Engine, source: str, until: int, files: Sequence[Path] = (), quiet: bool = False) -> Report:
-    """Record everything in the source that was known by `until` (epoch seconds), and move the data clock there."""
+def ingest(engine: Engine, readings: Sequence[Reading], until: int, quiet: bool = False) -> Report:
+    """Record everything in the readings that was known by `until` (epoch seconds), and move the data clock there."""
     report = Report(until)
     made: list[Event] = []
-    if source == "nycflights13":
-        # Schedules are known two days ahead, so the flights of three more days may have something to say.
-        last_day = (from_epoch(until) + timedelta(days=3)).date()
-        weather, rejects = nycflights13.read_weather()
-        made += weather
-        report.rows_read += len(weather) + len(rejects)
-        report.rejects += rejects
-        _take(report, made, nycflights13.read(nycflights13.flights_until(last_day)))
-    for path in files:
-        _take(report, made, bts.read(path))
+    for reading in readings:
+        made += reading.events
+        report.rows_read += reading.read
+        report.rows_repeated += reading.repeated
+        report.rejects += reading.rejects
     made = sorted((event for event in made if event.known_at <= until), key=lambda event: event.known_at)
     with sql.writing(engine) as connection:
-        _store_reference(connection, nycflights13.reference_tables())
+        _store_reference(connection, made)
     with tqdm(total=len(made), unit=" events", desc="Storing", disable=quiet) as bar:
         for month in _by_month(made):
             with sql.writing(engine) as connection:
@@ -82,18 +77,17 @@ def ingest(engine: Engine, source: str, until: int, files: Sequence[Path] = (), 
     return report
 
 
-def _take(report: Report, made: list[Event], flights: Flights) -> None:
-    made += flights.events
-    report.rows_read += flights.read
-    report.rows_repeated += flights.repeated
-    report.rejects += flights.rejects
+def read(source: str, files: Sequence[Path], until: int) -> list[Reading]:
+    """What the source holds. Schedules are known two days ahead, so flights of three more days may have their word."""
+    if source == "bts":
+        return [bts.read(path) for path in files]
+    last_day = (from_epoch(until) + timedelta(days=3)).date()
+    return [nycflights13.read_weather(), nycflights13.read(nycflights13.flights_until(last_day))]
 
 
 def _by_month(made: list[Event]) -> Iterable[list[Event]]:
-    months: dict[str, list[Event]] = {}
-    for event in made:
-        months.setdefault(f"{event.known_at // 2_629_800}", []).append(event)
-    return months.values()
+    """The events, which come by `known_at`, in months of UTC."""
+    return [list(events) for _, events in groupby(made, key=lambda event: from_epoch(event.known_at).strftime("%Y-%m"))]
 
 
 def _without_contradictions(connection: Connection, month: list[Event], report: Report) -> list[Event]:
@@ -120,10 +114,15 @@ def _without_contradictions(connection: Connection, month: list[Event], report: 
     return fresh
 
 
-def _store_reference(connection: Connection, tables: dict[str, list[dict[str, object]]]) -> None:
-    rows = {**tables, "airports": [airport._asdict() for airport in known_airports().values()]}
-    for name, content in rows.items():
-        connection.execute(log.insert_for(connection)(sql.metadata.tables[name]).on_conflict_do_nothing(), content)
+def _store_reference(connection: Connection, made: Iterable[Event]) -> None:
+    """Fill airports, airlines and planes; a carrier that has no name in the source goes by its code."""
+    tables = nycflights13.reference_tables()
+    named = {row["code"] for row in tables["airlines"]}
+    flown = {split_flight_id(event.subject)[1] for event in made if event.kind == "scheduled"}
+    tables["airlines"] += [{"code": code, "name": code} for code in sorted(flown - named)]
+    tables["airports"] = [airport._asdict() for airport in known_airports().values()]
+    for name, rows in tables.items():
+        connection.execute(log.insert_for(connection)(sql.metadata.tables[name]).on_conflict_do_nothing(), rows)
 
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
@@ -172,7 +171,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.rebuild(connection)
         print("flights and weather are made anew from the log.")
         return 0
-    report = ingest(engine, options.source, cut(options.until), options.files)
+    until = cut(options.until)
+    report = ingest(engine, read(options.source, options.files, until), until)
     print(report)
     if report.rejects:
         path = options.rejects or settings.home / "rejects.csv"

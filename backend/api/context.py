@@ -9,8 +9,10 @@ from flask import Flask, current_app
 from sqlalchemy import Engine
 
 from backend import accounts
+from backend.model.serving import Serving
 from backend.settings import Settings
 from backend.store import sql
+from backend.store.blobs import Blobs
 from backend.store.documents import Documents, open_documents
 
 _making = threading.Lock()
@@ -24,6 +26,7 @@ class Context:
     engine: Engine
     documents: Documents
     jwt_key: str
+    serving: Serving
     now: Callable[[], int]
     process: int
 
@@ -51,4 +54,5 @@ def _make(settings: Settings, now: Callable[[], int]) -> Context:
     documents = open_documents(settings.documents)
     accounts.first_start(settings, documents)
     engine = sql.open_engine(settings.database_url)
-    return Context(settings, engine, documents, accounts.jwt_key(settings), now, os.getpid())
+    serving = Serving(Blobs(settings.blobs))
+    return Context(settings, engine, documents, accounts.jwt_key(settings), serving, now, os.getpid())

@@ -4,12 +4,13 @@ from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BaseModel
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.api import context
 from backend.api.context import Context
-from backend.store import migrate, sql
+from backend.model.serving import NoChampionError
+from backend.store import events as log
+from backend.store import migrate
 
 bp = APIBlueprint("health", __name__, tag="Health", url_prefix="/health")
 
@@ -54,17 +55,16 @@ def ready() -> tuple[dict[str, Any], int]:
 
 def what_is_missing(here: Context) -> list[str]:
     """What must be done before predictions can be had, a sentence each."""
+    missing: list[str] = []
     try:
         if not migrate.at_head(here.engine):
             return ["The database does not have this version's tables: run `python -m jobs.ingest`, or `make up`."]
         with here.engine.connect() as connection:
-            clock = connection.execute(select(sql.clock.c.at).where(sql.clock.c.name == "data")).scalar()
-            champion = connection.execute(select(sql.deployments.c.version).limit(1)).scalar()
+            if log.data_clock(connection) is None:
+                missing.append("There are no facts yet: run `python -m jobs.ingest`.")
+            here.serving.champion(connection)
+    except NoChampionError as error:
+        missing.append(str(error))
     except SQLAlchemyError:
         return ["The database cannot be reached: check DATABASE_URL and that the server runs."]
-    missing = []
-    if clock is None:
-        missing.append("There are no facts yet: run `python -m jobs.ingest`.")
-    if champion is None:
-        missing.append("No champion is deployed yet: run `python -m jobs.training`.")
     return missing

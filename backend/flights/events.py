@@ -90,4 +90,6 @@ def weather(station: str, hour: int, values: dict[str, float | None]) -> Event:
     `hour` is the hour's start; values are in the units of WEATHER_FIELDS, None where nothing was measured.
     """
     details = json.dumps({name: values.get(name) for name in WEATHER_FIELDS}, separators=(",", ":"))
-    return Event(f"{from_epoch(hour):%Y-%m-%dT%H}.{station}", "weather", hour + WEATHER_KNOWN_AFTER, hour, None, details)
+    return Event(
+        f"{from_epoch(hour):%Y-%m-%dT%H}.{station}", "weather", hour + WEATHER_KNOWN_AFTER, hour, None, details
+    )

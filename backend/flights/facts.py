@@ -7,6 +7,7 @@ known; `valid_to` says when that is. So a correction changes what is known from 
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from backend.flights.windows import FOREVER
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Array = TypeVar("Array", Ints, Floats)
 
 # One row of the log: seq, subject, kind, known_at, at, delay_minutes, details.
 LogRow = tuple[int, str, str, int, int, int | None, str | None]
@@ -110,7 +112,7 @@ def from_rows(rows: Iterable[LogRow], older: Facts | None = None) -> Facts:
                 columns["outcome"].append((index, seq, known_at, at, 4 * (delay or 0) + OUTCOMES[kind]))
     carriers, numbers, origins, dests, departures, arrivals = zip(*first, strict=True) if first else ((),) * 6
 
-    def grown(column: str, new: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+    def grown(column: str, new: Array) -> Array:
         return np.concatenate([getattr(older, column), new]) if older else new
 
     return Facts(
@@ -122,10 +124,10 @@ def from_rows(rows: Iterable[LogRow], older: Facts | None = None) -> Facts:
         dest=grown("dest", pack_all(dests)),
         departure=grown("departure", np.array(departures, np.int64)),
         arrival=grown("arrival", np.array(arrivals, np.int64)),
-        schedules=_stream(columns["scheduled"], older and older.schedules),
-        departures=_stream(columns["departed"], older and older.departures),
-        outcomes=_stream(columns["outcome"], older and older.outcomes),
-        weather=_stream(weather, older and older.weather, hourly=True),
+        schedules=_stream(columns["scheduled"], older.schedules if older else None),
+        departures=_stream(columns["departed"], older.departures if older else None),
+        outcomes=_stream(columns["outcome"], older.outcomes if older else None),
+        weather=_stream(weather, older.weather if older else None, hourly=True),
         weather_values=grown("weather_values", np.array(values, np.float64).reshape(len(values), len(WEATHER_FIELDS))),
     )
 

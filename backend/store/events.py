@@ -1,4 +1,4 @@
-"""The append-only log of facts, and its projections `flights` and `weather`, which can be rebuilt from it at any time."""
+"""The append-only log of facts, and its projections `flights` and `weather`, which can be rebuilt from it."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -90,6 +90,7 @@ def rebuild(connection: Connection) -> None:
 def project(connection: Connection, after_seq: int) -> None:
     """Bring the projections from `after_seq` up to the end of the log. The row that was recorded last has the word."""
     rows: dict[str, list[dict[str, Any]]] = {}
+    values: dict[str, Any]
     for seq, subject, kind, _, at, delay, details in recorded_after(connection, after_seq):
         said = json.loads(details) if details else {}
         values = {"id_": subject, "seq_": seq}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from backend.flights.sources.airports import known_airports
-from backend.flights.sources.rows import COLUMNS, Flights, Reject, to_events
+from backend.flights.sources.rows import COLUMNS, Reading, Reject, to_events
 
 NAMES = {
     "date": ("FL_DATE", "FlightDate"),
@@ -29,12 +29,12 @@ NAMES = {
 REQUIRED = (*COLUMNS, "departure_delay", "arrival_delay", "cancelled", "diverted")
 
 
-def read(path: Path) -> Flights:
+def read(path: Path) -> Reading:
     """The events of one file. A file that is no CSV or lacks a column is refused whole, as one reject of line 1."""
     try:
         frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        return Flights([], 0, 0, [Reject(path.name, 1, "", "", f"is no CSV file: {error}")])
+        return Reading([], 0, 0, [Reject(path.name, 1, "", "", f"is no CSV file: {error}")])
     found = {ours: name for ours, names in NAMES.items() for name in names[::-1] if name in frame.columns}
     missing = [column for column in REQUIRED if column not in found]
     if missing:
@@ -42,7 +42,7 @@ def read(path: Path) -> Flights:
             Reject(path.name, 1, " or ".join(NAMES[column][:2]), "", "is missing: the whole file is refused")
             for column in missing
         ]
-        return Flights([], len(frame), 0, rejects)
+        return Reading([], len(frame), 0, rejects)
     table = pd.DataFrame({ours: frame[name].str.strip() for ours, name in found.items()})
     table["date"] = table["date"].map(_iso_date)
     if "aircraft" not in found:

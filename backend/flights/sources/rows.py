@@ -34,7 +34,7 @@ class Reject(NamedTuple):
     reason: str
 
 
-class Flights(NamedTuple):
+class Reading(NamedTuple):
     """What a source holds: events in order of `known_at`, rows read, rows repeated in it, and rows refused."""
 
     events: list[Event]
@@ -69,7 +69,7 @@ class _Checked:
         return numbers if default is None else np.where(np.isnan(numbers), default, numbers)
 
 
-def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: dict[str, Airport]) -> Flights:
+def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: dict[str, Airport]) -> Reading:
     """Check the table's rows and make their events.
 
     `table` has `line`, COLUMNS and OPTIONAL; `names` maps them to the source's own names, for messages.
@@ -127,7 +127,7 @@ def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: d
     made = [event for word in said for event in _events_of(*word)]
     made.sort(key=lambda event: (event.known_at, event.subject, event.kind))
     repeated = int(checked.good.sum()) - len(said)
-    return Flights(made, len(table), repeated, sorted(checked.rejects, key=lambda reject: reject.line))
+    return Reading(made, len(table), repeated, sorted(checked.rejects, key=lambda reject: reject.line))
 
 
 # What a row says: id, scheduled departure and arrival, destination, aircraft, delays in minutes, cancelled, diverted.
@@ -159,9 +159,7 @@ def _events_of(
         yield events.arrived(flight, arrival + arrival_delay * 60, arrival_delay)
 
 
-def _instant(
-    checked: _Checked, column: str, days: pd.Series, place: str, airports: dict[str, Airport]
-) -> np.ndarray:
+def _instant(checked: _Checked, column: str, days: pd.Series, place: str, airports: dict[str, Airport]) -> np.ndarray:
     """Epoch seconds, shape (n,), of a local HHMM (0 to 2400) on that day at the airport in `place`."""
     clock = checked.numbers(column, default=-1)
     wrong = (clock < 0) | (clock > 2400) | (clock % 100 >= 60) | (clock % 1 != 0)

@@ -1,0 +1,280 @@
+"""`build`: every feature of a flight at a moment, from facts that were known then. There is no second implementation.
+
+It is pure, works on numpy arrays, and gives the same values to the last bit for one flight or for a year of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.clock import DAY, HOUR, MINUTE
+from backend.flights.events import WEATHER_FIELDS
+from backend.flights.facts import Facts, from_rows, pack_all
+from backend.flights.history import LONGEST_WINDOW, History, pair
+from backend.flights.local_time import minute_of_day, weekday
+from backend.flights.places import Places
+from backend.flights.windows import WindowSums
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, npt.NDArray[Any]]
+
+# Changes whenever a column is added, removed or computed in another way: a bundle serves only with its own list.
+VERSION = "1"
+
+LONGEST_LEAD = 24 * HOUR
+HOURS = {"1h": HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "24h": DAY, "48h": 2 * DAY}
+SHRINK_TO_MEAN = 20  # flights of the mean that a group's own record is mixed with
+DAY_BEGINS = 4 * HOUR  # local time at which an airport's day of operation begins
+UNKNOWN_ARRIVAL = -1
+
+# Categories stand in these columns as packed codes; the model's encoder turns them into numbers with an order.
+CATEGORIES = ("carrier", "origin", "dest")
+
+
+@dataclass(frozen=True)
+class Flights:
+    """Flights to ask about, each column of shape (n,): packed codes, and schedule times in epoch seconds."""
+
+    carrier: Ints
+    number: Ints
+    origin: Ints
+    dest: Ints
+    departure: Ints
+    arrival: Ints
+
+    def __len__(self) -> int:
+        return len(self.carrier)
+
+    def take(self, rows: npt.NDArray[np.generic] | slice) -> "Flights":
+        """The flights at those positions, or where a mask is true."""
+        return Flights(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def flights_of(rows: Sequence[tuple[str, int, str, str, int, int | None]]) -> Flights:
+    """Flights from rows of (carrier, number, origin, dest, scheduled departure, scheduled arrival or None)."""
+    carrier, number, origin, dest, departure, arrival = zip(*rows, strict=True) if rows else ((),) * 6
+    return Flights(
+        carrier=pack_all(carrier),
+        number=np.array(number, np.int64),
+        origin=pack_all(origin),
+        dest=pack_all(dest),
+        departure=np.array(departure, np.int64),
+        arrival=np.array([UNKNOWN_ARRIVAL if time is None else time for time in arrival], np.int64),
+    )
+
+
+def flights_in(facts: Facts) -> Flights:
+    """Every flight in the facts, in their order, by the schedule that was recorded first."""
+    return Flights(facts.carrier, facts.number, facts.origin, facts.dest, facts.departure, facts.arrival)
+
+
+def build(flights: Flights, as_of: Ints, history: History) -> Floats:
+    """The features of flights as known at `as_of` (epoch seconds, shape (n,)): shape (n, len(names())).
+
+    NaN where nothing was known. Uses only facts with `known_at <= as_of`. Raises KeyError for an unknown airport.
+    """
+    columns = _columns(flights, as_of, history)
+    return np.stack([np.asarray(column, np.float64) for column in columns.values()], axis=1)
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The names of the columns of `build`, in order."""
+    nowhere = History(from_rows([]), Places([]))
+    return tuple(_columns(flights_of([]), np.zeros(0, np.int64), nowhere))
+
+
+def _columns(flights: Flights, as_of: Ints, history: History) -> Columns:
+    columns: Columns = {}
+    _schedule(columns, flights, as_of, history)
+    _delays(columns, flights, as_of, history)
+    _records(columns, flights, as_of, history)
+    _congestion(columns, flights, as_of, history)
+    _weather(columns, flights, as_of, history)
+    return columns
+
+
+def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> Floats:
+    """total / count, NaN where nothing was counted."""
+    out: Floats = np.full(np.shape(total), np.nan)
+    return np.divide(total, count, out=out, where=np.asarray(count) != 0)
+
+
+def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+    places = history.places
+    local = places.local(flights.departure, flights.origin)
+    blocks = history.demand_route.past(pair(flights.origin, flights.dest), as_of, (LONGEST_WINDOW,))[:, 0]
+    usual_block = _ratio(blocks[:, 1], blocks[:, 0] * MINUTE)
+    given = flights.arrival != UNKNOWN_ARRIVAL
+    block = np.where(given, (flights.arrival - flights.departure) / MINUTE, usual_block)
+    seconds = np.where(np.isnan(block), 0, block * MINUTE).astype(np.int64)
+    arrival_local = places.local(flights.departure + seconds, flights.dest)
+    columns |= {
+        "carrier": flights.carrier,
+        "origin": flights.origin,
+        "dest": flights.dest,
+        "lead_minutes": (flights.departure - as_of) // MINUTE,
+        "departure_minute": minute_of_day(local),
+        "weekday": weekday(local),
+        "arrival_minute": minute_of_day(arrival_local),
+        "block_minutes": block,
+        "block_above_usual": block - usual_block,
+        "distance_miles": places.distance_miles(flights.origin, flights.dest),
+        "asked_minute": minute_of_day(places.local(as_of, flights.origin)),
+    }
+
+
+def _delays(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+    """Departures and arrivals of the last hours, for the airport, its carrier, the destination and its region."""
+    origin, carrier, dest = flights.origin, flights.carrier, flights.dest
+    region = history.places.region(dest)
+    everywhere = np.zeros_like(origin)
+    departures: tuple[tuple[str, WindowSums, Ints, tuple[str, ...]], ...] = (
+        ("origin", history.departures_origin, origin, ("1h", "3h", "6h", "24h")),
+        ("origin_carrier", history.departures_origin_carrier, pair(origin, carrier), ("1h", "3h", "6h", "24h")),
+        ("carrier", history.departures_carrier, carrier, ("1h", "3h", "6h")),
+        ("to_dest", history.departures_dest, dest, ("3h", "6h")),
+        ("to_region", history.departures_region, region, ("1h", "3h")),
+        ("all", history.departures_all, everywhere, ("1h", "3h", "6h")),
+    )
+    for name, sums, key, windows in departures:
+        seen = sums.past(key, as_of, tuple(HOURS[window] for window in windows))
+        for position, window in enumerate(windows):
+            count, delay, late = seen[:, position].T
+            columns[f"{name}_departures_{window}"] = count
+            columns[f"{name}_departure_delay_{window}"] = _ratio(delay, count)
+            columns[f"{name}_departures_late_{window}"] = _ratio(late, count)
+    outcomes: tuple[tuple[str, WindowSums, Ints, tuple[str, ...]], ...] = (
+        ("all", history.outcomes_all, everywhere, ("3h", "6h")),
+        ("origin", history.outcomes_origin, origin, ("3h", "6h", "24h")),
+        ("carrier", history.outcomes_carrier, carrier, ("3h", "6h", "24h")),
+        ("origin_carrier", history.outcomes_origin_carrier, pair(origin, carrier), ("6h", "24h")),
+        ("dest", history.outcomes_dest, dest, ("3h", "6h", "24h")),
+        ("region", history.outcomes_region, region, ("3h", "6h", "24h")),
+        ("carrier_dest", history.outcomes_carrier_dest, pair(carrier, dest), ("24h",)),
+        ("number", history.outcomes_number, pair(carrier, flights.number), ("48h",)),
+    )
+    for name, sums, key, windows in outcomes:
+        seen = sums.past(key, as_of, tuple(HOURS[window] for window in windows))
+        for position, window in enumerate(windows):
+            count, disrupted, cancelled, arrived, delay = seen[:, position].T
+            columns[f"{name}_arrival_delay_{window}"] = _ratio(delay, arrived)
+            columns[f"{name}_disrupted_{window}"] = _ratio(disrupted, count)
+            columns[f"{name}_cancelled_{window}"] = cancelled
+    _today(columns, flights, as_of, history)
+    now_local = minute_of_day(history.places.local(as_of, origin)) // 60
+    then_local = minute_of_day(history.places.local(flights.departure, origin)) // 60
+    for name, local_hour in (("now", now_local), ("then", then_local)):
+        usual = history.departures_origin_hour.past(pair(origin, local_hour), as_of, (LONGEST_WINDOW,))[:, 0]
+        columns[f"usual_delay_{name}"] = _ratio(usual[:, 1], usual[:, 0])
+    columns["delay_above_usual"] = columns["origin_departure_delay_3h"] - columns["usual_delay_now"]
+    columns["delay_growth"] = columns["origin_departure_delay_1h"] - columns["origin_departure_delay_6h"]
+
+
+def _today(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+    """How the day has gone so far, since four in the morning at the origin, for the airport and for its carrier."""
+    since_four = (history.places.local(as_of, flights.origin) - DAY_BEGINS) % DAY
+    after, until = (as_of - since_four)[:, None], as_of[:, None]
+    key = pair(flights.origin, flights.carrier)
+    for name, departures, outcomes, group in (
+        ("origin", history.departures_origin, history.outcomes_origin, flights.origin),
+        ("origin_carrier", history.departures_origin_carrier, history.outcomes_origin_carrier, key),
+    ):
+        count, delay, late = departures.between(group, after, until)[:, 0].T
+        columns[f"{name}_departure_delay_today"] = _ratio(delay, count)
+        columns[f"{name}_departures_late_today"] = _ratio(late, count)
+        count, disrupted, cancelled, _, _ = outcomes.between(group, after, until)[:, 0].T
+        columns[f"{name}_disrupted_today"] = _ratio(disrupted, count)
+        columns[f"{name}_cancelled_today"] = cancelled
+
+
+def _records(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+    """How the groups that a flight belongs to did in four weeks, against the mean of all, to which they are shrunk.
+
+    Against the mean, because the mean itself is the season's: a model that knew it learned last season by heart.
+    """
+    carrier, origin, dest = flights.carrier, flights.origin, flights.dest
+    hour = minute_of_day(history.places.local(flights.departure, origin)) // 60
+    month = history.outcomes_all.past(np.zeros_like(carrier), as_of, (LONGEST_WINDOW,))[:, 0]
+    mean = _ratio(month[:, 1], month[:, 0])
+    groups: tuple[tuple[str, WindowSums, Ints], ...] = (
+        ("number", history.outcomes_number, pair(carrier, flights.number)),
+        ("route", history.outcomes_route, pair(origin, dest)),
+        ("carrier_dest", history.outcomes_carrier_dest, pair(carrier, dest)),
+        ("carrier_hour", history.outcomes_carrier_hour, pair(carrier, hour)),
+        ("origin_hour", history.outcomes_origin_hour, pair(origin, hour)),
+        ("origin_carrier", history.outcomes_origin_carrier, pair(origin, carrier)),
+        ("dest", history.outcomes_dest, dest),
+        ("carrier", history.outcomes_carrier, carrier),
+    )
+    for name, sums, key in groups:
+        count, disrupted, _, arrived, delay = sums.past(key, as_of, (LONGEST_WINDOW,))[:, 0].T
+        columns[f"{name}_disrupted_28d"] = (disrupted - mean * count) / (count + SHRINK_TO_MEAN)
+        columns[f"{name}_arrival_delay_28d"] = _ratio(delay, arrived)
+        columns[f"{name}_flights_28d"] = count
+
+
+def _congestion(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+    """Flights that should be gone and are not, departures against demand, and how full the flight's own hour is."""
+    origin, carrier, dest, departure = flights.origin, flights.carrier, flights.dest, flights.departure
+    origin_carrier = pair(origin, carrier)
+    for name, overdue, key in (
+        ("origin", history.overdue_origin, origin),
+        ("origin_carrier", history.overdue_origin_carrier, origin_carrier),
+        ("to_dest", history.overdue_dest, dest),
+        ("to_region", history.overdue_region, history.places.region(dest)),
+        ("carrier", history.overdue_carrier, carrier),
+        ("all", history.overdue_all, np.zeros_like(carrier)),
+    ):
+        count, seconds = overdue.at(key, as_of)
+        columns[f"{name}_overdue"] = count
+        columns[f"{name}_overdue_minutes"] = seconds // MINUTE
+    due = history.demand_origin.past(origin, as_of, (HOUR, 3 * HOUR))[:, :, 0]
+    columns["origin_due_1h"] = due[:, 0]
+    columns["origin_throughput_1h"] = columns["origin_departures_1h"] - due[:, 0]
+    columns["origin_throughput_3h"] = columns["origin_departures_3h"] - due[:, 1]
+    columns["origin_overdue_share"] = _ratio(columns["origin_overdue"], due[:, 0])
+    around = np.array([[-HOUR // 2, -HOUR, -3 * HOUR, 0]])
+    until = np.array([[HOUR // 2, 0, 0, HOUR]])
+    after, before = departure[:, None] + around, departure[:, None] + until
+    demand = history.demand_origin.between(origin, after, before, as_of)[:, :, 0]
+    for name, column in zip(("around", "hour_before", "3h_before", "hour_after"), demand.T, strict=True):
+        columns[f"origin_demand_{name}"] = column
+    columns["origin_carrier_demand_around"] = history.demand_origin_carrier.between(
+        origin_carrier, after[:, :1], before[:, :1], as_of
+    )[:, 0, 0]
+
+
+def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+    """The last weather known at the origin, how it changed in three hours, and its worst in six."""
+    key, values = history.weather.key, history.weather.values
+    station = flights.origin << 34
+    here = np.searchsorted(key, station | as_of, side="right") - 1
+    rows = here[:, None] - np.arange(6)
+    rows = np.maximum(rows, 0)
+    stamps = key[rows]
+    # A row counts when it is of this station and became known in the last six hours.
+    inside = stamps > (station | as_of)[:, None] - 6 * HOUR
+    inside &= stamps >> 34 == flights.origin[:, None]
+    seen = np.where(inside[:, :, None], values[rows], np.nan)
+    latest = {name: seen[:, 0, position] for position, name in enumerate(WEATHER_FIELDS)}
+    earlier = {name: seen[:, 3, position] for position, name in enumerate(WEATHER_FIELDS)}
+    fields = {name: seen[:, :, position] for position, name in enumerate(WEATHER_FIELDS)}
+    columns["weather_age_minutes"] = np.where(inside[:, 0], (as_of - (stamps[:, 0] & (1 << 34) - 1)) // MINUTE, np.nan)
+    # The temperature itself is left out: it is mostly the season, and made the next month's Brier score worse.
+    columns |= {f"weather_{name}": latest[name] for name in WEATHER_FIELDS[2:]}
+    for name in ("temp", "wind_speed", "pressure", "visib", "humid"):
+        columns[f"weather_{name}_change_3h"] = latest[name] - earlier[name]
+    columns["weather_dew_point_spread"] = latest["temp"] - latest["dewp"]
+    columns["weather_wind_worst_6h"] = np.fmax.reduce(fields["wind_speed"], axis=1)
+    columns["weather_gust_worst_6h"] = np.fmax.reduce(fields["wind_gust"], axis=1)
+    columns["weather_visib_worst_6h"] = np.fmin.reduce(fields["visib"], axis=1)
+    columns["weather_precip_worst_6h"] = np.fmax.reduce(fields["precip"], axis=1)
+    # Hundredths of an inch, as integers, so that their sum is exact.
+    hundredths = np.where(np.isnan(fields["precip"]), 0, np.rint(fields["precip"] * 100)).astype(np.int64)
+    columns["weather_precip_6h"] = hundredths.sum(axis=1) / 100

@@ -1,0 +1,104 @@
+"""From facts to rows for learning: labels, when they were final, and each flight asked about at several lead times."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, select
+
+from backend.clock import HOUR, MINUTE
+from backend.flights import facts as facts_module
+from backend.flights import features
+from backend.flights.facts import Facts
+from backend.flights.features import Flights
+from backend.flights.history import LONGEST_WINDOW, SCHEDULES_BEFORE, History
+from backend.flights.label import ARRIVED, FINAL_AFTER, LATE_MINUTES
+from backend.flights.places import Places
+from backend.flights.sources.airports import Airport
+from backend.flights.windows import FOREVER
+from backend.store import events as log
+from backend.store import sql
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class World:
+    """A stretch of the log, ready to build features from: `flights` and `disrupted` have one place a flight.
+
+    `disrupted` is 1, 0, or -1 where no outcome is known; `outcome_known_at` is when it became known.
+    """
+
+    facts: Facts
+    history: History
+    flights: Flights
+    disrupted: Ints
+    outcome_known_at: Ints
+
+    def labelled(self, until: int, since: int = 0) -> Ints:
+        """Positions of flights whose label was final at `until`, that departed from `since` on, by departure.
+
+        Final is 36 h after the scheduled departure, with an outcome that was known by `until`.
+        """
+        departure = self.flights.departure
+        final = (departure + FINAL_AFTER <= until) & (self.outcome_known_at <= until) & (self.disrupted >= 0)
+        positions = np.flatnonzero(final & (departure >= since))
+        return positions[np.argsort(departure[positions], kind="stable")]
+
+    def digest(self, positions: Ints) -> str:
+        """A name for a data set: the SHA-256 of its flights, schedules and labels."""
+        names = np.array(sorted(self.facts.flights, key=self.facts.flights.__getitem__), dtype="S40")
+        content = hashlib.sha256(names[positions].tobytes())
+        for column in (self.flights.departure, self.flights.arrival, self.disrupted):
+            content.update(np.ascontiguousarray(column[positions]).tobytes())
+        return content.hexdigest()
+
+
+def places(connection: Connection) -> Places:
+    """The airports of the store."""
+    return Places(Airport(*row) for row in connection.execute(select(sql.airports)))
+
+
+def load(connection: Connection, until: int, since: int = 0) -> World:
+    """Everything that was known by `until` about flights from `since` on, with the history that they need."""
+    start = max(0, since - LONGEST_WINDOW - features.LONGEST_LEAD)
+    rows = log.known_between(connection, start, until, max(0, start - SCHEDULES_BEFORE))
+    return world(facts_module.from_rows(rows), places(connection))
+
+
+def world(facts: Facts, where: Places) -> World:
+    """The world that those facts make."""
+    flights = features.flights_in(facts)
+    disrupted = np.full(len(flights), -1, np.int64)
+    known_at = np.full(len(flights), FOREVER, np.int64)
+    ends = facts.outcomes
+    # The row that was recorded last has the word: later rows overwrite earlier ones.
+    disrupted[ends.subject] = ((ends.value & 3) != ARRIVED) | ((ends.value >> 2) >= LATE_MINUTES)
+    known_at[ends.subject] = ends.known_at
+    return World(facts, History(facts, where), flights, disrupted, known_at)
+
+
+def draw_leads(count: int, rng: np.random.Generator) -> list[Ints]:
+    """How long before departure each of `count` flights is asked about, in seconds, once for each draw.
+
+    One draw is from the last four hours, where most questions are asked and knowledge grows fastest; one is from the
+    whole day before.
+    """
+    late = rng.random(count) * 4 * HOUR
+    early = rng.random(count) ** 1.5 * features.LONGEST_LEAD
+    return [(lead // MINUTE * MINUTE).astype(np.int64) for lead in (late, early)]
+
+
+def training_rows(here: World, positions: Ints, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    """Features of shape (n * draws, f) and labels of shape (n * draws,) for those flights."""
+    asked = here.flights.take(positions)
+    draws = [features.build(asked, asked.departure - lead, here.history) for lead in draw_leads(len(asked), rng)]
+    return np.concatenate(draws), np.tile(here.disrupted[positions], len(draws))
+
+
+def rows_at(here: World, positions: Ints, lead: int) -> Floats:
+    """Features of those flights, asked about `lead` seconds before departure: shape (n, f)."""
+    asked = here.flights.take(positions)
+    return features.build(asked, asked.departure - lead, here.history)

@@ -1,0 +1,72 @@
+"""What turns features into a probability after the trees are made: encoder, calibration, bands. Numpy only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.flights import features
+from backend.flights.facts import pack, unpack
+
+Floats = npt.NDArray[np.float64]
+
+LOW_BELOW = 0.20
+HIGH_FROM = 0.45
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Numbers for categories: `rates` maps each category's packed codes to a rate; an unseen code gets `mean`."""
+
+    mean: float
+    rates: dict[str, dict[int, float]]
+
+    def encode(self, rows: Floats) -> Floats:
+        """A copy of rows (n, f) with each category's codes replaced by their numbers."""
+        encoded = rows.copy()
+        for name, rates in self.rates.items():
+            position = features.names().index(name)
+            encoded[:, position] = [rates.get(int(code), self.mean) for code in rows[:, position]]
+        return encoded
+
+    def to_json(self) -> dict[str, object]:
+        """The encoder as JSON, with codes that a person can read."""
+        return {
+            "mean": self.mean,
+            "rates": {name: {unpack(code): rate for code, rate in rates.items()} for name, rates in self.rates.items()},
+        }
+
+    @classmethod
+    def from_json(cls, said: dict) -> "Encoder":
+        """The encoder that `to_json` wrote."""
+        rates = {name: {pack(code): rate for code, rate in rates.items()} for name, rates in said["rates"].items()}
+        return cls(said["mean"], rates)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """slope * log-odds + intercept."""
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def apply(self, raw: Floats) -> Floats:
+        """Calibrated log-odds, shape (n,)."""
+        return self.slope * raw + self.intercept
+
+
+def sigmoid(log_odds_: Floats) -> Floats:
+    """Probabilities of log-odds, shape (n,)."""
+    return 1 / (1 + np.exp(-log_odds_))
+
+
+def log_odds(probability: Floats) -> Floats:
+    """Log-odds of probabilities, shape (n,)."""
+    return np.log(probability / (1 - probability))
+
+
+def band(probability: float) -> str:
+    """low below 20 %, high from 45 %, medium between: usual, worth a look, and likely enough to plan for."""
+    if probability < LOW_BELOW:
+        return "low"
+    return "medium" if probability < HIGH_FROM else "high"

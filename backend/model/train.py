@@ -1,0 +1,104 @@
+"""Fits the baseline and the model. The model is gradient boosting on histograms with a calibration after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
+
+from backend.flights import features
+from backend.model.scoring import Calibration, Encoder, sigmoid
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+PARAMETERS: Mapping[str, Any] = {
+    "learning_rate": 0.06,
+    "max_iter": 300,
+    "max_leaf_nodes": 63,
+    "min_samples_leaf": 100,
+    "l2_regularization": 20.0,
+    "max_features": 0.2,
+}
+SMOOTHING = 50  # flights of the mean that a category's own rate is mixed with
+FEWEST_FLIGHTS = 500
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model: encoder, trees and calibration."""
+
+    encoder: Encoder
+    classifier: HistGradientBoostingClassifier
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def probability(self, rows: Floats) -> Floats:
+        """The probability of disruption for rows of `features.build`: shape (n,)."""
+        return sigmoid(self.calibration.apply(self.raw_log_odds(rows)))
+
+    def raw_log_odds(self, rows: Floats) -> Floats:
+        """What the trees say before calibration: shape (n,)."""
+        return np.asarray(self.classifier.decision_function(self.encoder.encode(rows)), np.float64)
+
+
+def fit(rows: Floats, labels: Ints, seed: int, parameters: Mapping[str, Any] = PARAMETERS) -> Fitted:
+    """Fit encoder and trees to rows of shape (n, f) and labels of shape (n,), without calibration.
+
+    Raises ValueError for labels of one kind only.
+    """
+    if len(np.unique(labels)) < 2:
+        raise ValueError("the training window holds only one kind of outcome: choose a longer one")
+    encoder = fit_encoder(rows, labels)
+    classifier = HistGradientBoostingClassifier(**parameters, early_stopping=False, random_state=seed)
+    classifier.fit(encoder.encode(rows), labels)
+    return Fitted(encoder, classifier)
+
+
+def fit_encoder(rows: Floats, labels: Ints) -> Encoder:
+    """Numbers for the categories: how often each was disrupted, shrunk to the mean."""
+    mean = float(labels.mean())
+    rates: dict[str, dict[int, float]] = {}
+    for name in features.CATEGORIES:
+        codes, inverse = np.unique(rows[:, features.names().index(name)].astype(np.int64), return_inverse=True)
+        count = np.bincount(inverse)
+        rate = (np.bincount(inverse, labels) + mean * SMOOTHING) / (count + SMOOTHING)
+        rates[name] = dict(zip(codes.tolist(), rate.tolist(), strict=True))
+    return Encoder(mean, rates)
+
+
+def fit_calibration(raw: Floats, labels: Ints) -> Calibration:
+    """The map that is affine in the log-odds and fits labels best (Platt scaling, Platt 1999).
+
+    `raw` are log-odds of shape (n,) on flights that the trees were not fitted on. Affine, so that what each feature
+    contributes to the log-odds still adds up after it.
+    """
+    # A weak penalty keeps the slope finite where a small window is separable.
+    platt = LogisticRegression(C=1e4).fit(raw[:, None], labels)
+    return Calibration(slope=float(platt.coef_[0, 0]), intercept=float(platt.intercept_[0]))
+
+
+SCHEDULE_CATEGORIES = ("carrier", "origin", "dest", "weekday")
+SCHEDULE_NUMBERS = ("departure_minute", "arrival_minute", "block_minutes")
+
+
+def fit_baseline(rows: Floats, labels: Ints) -> Pipeline:
+    """The baseline: a logistic regression on the schedule alone, hours as steps."""
+    names = features.names()
+    one_hot = OneHotEncoder(handle_unknown="ignore", min_frequency=20)
+    steps = KBinsDiscretizer(n_bins=12, encode="onehot", strategy="quantile", quantile_method="averaged_inverted_cdf")
+    columns = make_column_transformer(
+        (one_hot, [names.index(name) for name in SCHEDULE_CATEGORIES]),
+        (steps, [names.index(name) for name in SCHEDULE_NUMBERS]),
+    )
+    return make_pipeline(columns, LogisticRegression(C=1.0, max_iter=500)).fit(np.nan_to_num(rows), labels)
+
+
+def baseline_probability(baseline: Pipeline, rows: Floats) -> Floats:
+    """The baseline's probability of disruption: shape (n,)."""
+    return np.asarray(baseline.predict_proba(np.nan_to_num(rows))[:, 1], np.float64)
