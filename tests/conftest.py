@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,11 @@ from sqlalchemy import Engine
 from backend import accounts, clock
 from backend import settings as settings_module
 from backend.app import create_app
+from backend.flights.sources import nycflights13
 from backend.settings import Settings
 from backend.store import migrate, sql
 from backend.store.documents import Documents, open_documents
+from jobs import ingest, training
 
 
 @pytest.fixture(name="home")
@@ -137,3 +139,41 @@ def make_api(home: Settings, engine: Engine, password_hash: str) -> Api:
     made = {role: accounts.add(documents, role, password_hash, role, NOON) for role in accounts.ROLES}
     moment = [NOON]
     return Api(create_app(home, lambda: moment[0]), home, documents, engine, made, moment)
+
+
+WORLD_FROM, WORLD_UNTIL = date(2013, 2, 13), date(2013, 4, 1)
+
+
+@dataclass(frozen=True)
+class World:
+    """A small real installation: every fourth flight number of seven weeks, ingested, with a champion that serves."""
+
+    settings: Settings
+    until: int
+
+
+@pytest.fixture(name="world", scope="session")
+def make_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The world of tests that only read it. Whoever changes something takes `world_copy`."""
+    settings = settings_module.load({"PUSHBACK_HOME": str(tmp_path_factory.mktemp("world") / "home")})
+    engine = sql.open_engine(settings.database_url)
+    migrate.upgrade(engine)
+    until = ingest.cut(WORLD_UNTIL)
+    since = ingest.cut(WORLD_FROM)
+    frame = nycflights13.flights_until(date(2013, 4, 3))
+    days = frame["month"] * 100 + frame["day"]
+    thinned = frame[(days >= 213) & (frame["flight"] % 4 == 0)]
+    weather = nycflights13.read_weather()
+    weather = weather._replace(events=[event for event in weather.events if event.at >= since])
+    ingest.ingest(engine, [weather, nycflights13.read(thinned)], until, quiet=True)
+    engine.dispose()
+    training.run(settings, {"actor": "tests"}, lambda *_: None, lambda _: None)
+    return World(settings, until)
+
+
+@pytest.fixture(name="world_copy")
+def make_world_copy(world: World, tmp_path: Path) -> World:
+    """A copy of the small world, to change."""
+    home = tmp_path / "copy"
+    shutil.copytree(world.settings.home, home)
+    return World(settings_module.load({"PUSHBACK_HOME": str(home)}), world.until)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +17,20 @@ Floats = npt.NDArray[np.float64]
 _MILES_PER_RADIAN = 3958.8
 
 
-class AirportLike(Protocol):
-    """What a place has to say: code, degrees north and east, and an IANA time zone."""
+class Airport(NamedTuple):
+    """`latitude` and `longitude` in degrees; `time_zone` as in the IANA database."""
 
-    @property
-    def code(self) -> str: ...
-    @property
-    def latitude(self) -> float: ...
-    @property
-    def longitude(self) -> float: ...
-    @property
-    def time_zone(self) -> str: ...
+    code: str
+    name: str
+    latitude: float
+    longitude: float
+    time_zone: str
 
 
 class Places:
     """Airports, looked up by packed code for arrays of flights."""
 
-    def __init__(self, airports: Iterable[AirportLike]) -> None:
+    def __init__(self, airports: Iterable[Airport]) -> None:
         self._airports = sorted(airports, key=lambda airport: int(pack_all([airport.code])[0]))
         self.codes = pack_all(airport.code for airport in self._airports)
         self.zones = tuple(sorted({airport.time_zone for airport in self._airports}))

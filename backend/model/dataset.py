@@ -14,8 +14,7 @@ from backend.flights.facts import Facts
 from backend.flights.features import Flights
 from backend.flights.history import LONGEST_WINDOW, SCHEDULES_BEFORE, History
 from backend.flights.label import ARRIVED, FINAL_AFTER, LATE_MINUTES
-from backend.flights.places import Places
-from backend.flights.sources.airports import Airport
+from backend.flights.places import Airport, Places
 from backend.flights.windows import FOREVER
 from backend.store import events as log
 from backend.store import sql

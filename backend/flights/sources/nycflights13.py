@@ -90,7 +90,9 @@ def reference_tables() -> dict[str, list[dict[str, Any]]]:
     names = {"tailnum": "tail_number", "year": "year", "manufacturer": "manufacturer", "model": "model"}
     planes = planes[[*names, "seats"]].rename(columns=names)
     return {
-        "airlines": [{"code": code, "name": name} for code, name in zip(airlines["carrier"], airlines["name"], strict=True)],
+        "airlines": [
+            {"code": code, "name": name} for code, name in zip(airlines["carrier"], airlines["name"], strict=True)
+        ],
         "planes": [
             {**row, "year": None if row["year"] is None else int(row["year"])} for row in planes.to_dict("records")
         ],

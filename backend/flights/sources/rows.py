@@ -12,7 +12,7 @@ import pandas as pd
 from backend.clock import DAY
 from backend.flights import events
 from backend.flights.events import Event
-from backend.flights.sources.airports import Airport
+from backend.flights.places import Airport
 
 # Columns of the table, as text just as the source has them; "" or NaN is a missing value. `line` is the line in `file`.
 COLUMNS = ("date", "carrier", "number", "origin", "dest", "scheduled_departure", "scheduled_arrival")
