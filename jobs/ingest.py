@@ -28,6 +28,7 @@ from backend.store import events as log
 from backend.store import migrate, sql
 
 NEW_YORK = ZoneInfo("America/New_York")
+AFTER_THE_YEAR = date(2014, 1, 15)  # every outcome of 2013 is known by then
 
 
 @dataclass
@@ -163,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not path.is_file():
             parser.error(f"{path} is not a file")
     if options.until is None:
-        options.until = date(2014, 1, 15) if options.store == "research" else date(2013, 4, 1)
+        options.until = AFTER_THE_YEAR if options.store == "research" else date(2013, 4, 1)
     settings = settings_module.load()
     engine = _engine_of(settings, options.store)
     if options.rebuild:
