@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,8 +19,9 @@ from sqlalchemy import Connection, Engine, select
 from tqdm import tqdm
 
 from backend import settings as settings_module
-from backend.clock import from_epoch, to_epoch
+from backend.clock import DAY, from_epoch, to_epoch
 from backend.flights.events import Event, split_flight_id
+from backend.flights.label import OUTCOMES
 from backend.flights.sources import bts, nycflights13
 from backend.flights.sources.airports import known_airports
 from backend.flights.sources.rows import Reading, Reject
@@ -88,12 +90,23 @@ def read(source: str, files: Sequence[Path], until: int) -> list[Reading]:
 
 def _by_month(made: list[Event]) -> Iterable[list[Event]]:
     """The events, which come by `known_at`, in months of UTC."""
-    return [list(events) for _, events in groupby(made, key=lambda event: from_epoch(event.known_at).strftime("%Y-%m"))]
+    return [list(events) for _, events in groupby(made, key=lambda event: _month(event.known_at // DAY))]
+
+
+@cache
+def _month(day: int) -> tuple[int, int]:
+    """The year and month of a day since 1970."""
+    moment = from_epoch(day * DAY)
+    return moment.year, moment.month
 
 
 def _without_contradictions(connection: Connection, month: list[Event], report: Report) -> list[Event]:
     """The month's events, less those that say something else than the store: corrections go through the API."""
     columns = sql.events.c
+
+    def about(subject: str, kind: str) -> tuple[str, str]:
+        return subject, "outcome" if kind in OUTCOMES else kind
+
     subjects = (columns.subject >= min(event.subject for event in month)) & (
         columns.subject <= max(event.subject for event in month)
     )
@@ -101,12 +114,12 @@ def _without_contradictions(connection: Connection, month: list[Event], report: 
     for subject, kind, digest in connection.execute(
         select(columns.subject, columns.kind, columns.digest).where(subjects)
     ):
-        stored.setdefault((subject, kind), set()).add(bytes(digest))
+        stored.setdefault(about(subject, kind), set()).add(bytes(digest))
     if not stored:
         return month
     fresh = []
     for event in month:
-        digests = stored.get((event.subject, event.kind))
+        digests = stored.get(about(event.subject, event.kind))
         if digests and event.digest not in digests:
             reason = "contradicts what is stored: send a correction to POST /observations"
             report.rejects.append(Reject("", 0, event.kind, event.subject, reason))
