@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from backend.clock import DAY, HOUR, MINUTE
 from backend.flights.events import WEATHER_FIELDS
-from backend.flights.facts import Facts, from_rows, pack_all
-from backend.flights.history import LONGEST_WINDOW, History, pair
+from backend.flights.facts import Facts, from_rows, pack_all, pair
+from backend.flights.history import LONGEST_WINDOW, History
 from backend.flights.local_time import minute_of_day, weekday
 from backend.flights.places import Places
 from backend.flights.windows import WindowSums
@@ -253,19 +253,19 @@ def _congestion(columns: Columns, flights: Flights, as_of: Ints, history: Histor
 def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
     """The last weather known at the origin, how it changed in three hours, and its worst in six."""
     key, values = history.weather.key, history.weather.values
-    station = flights.origin << 34
-    here = np.searchsorted(key, station | as_of, side="right") - 1
+    station_now = pair(flights.origin, as_of)
+    here = np.searchsorted(key, station_now, side="right") - 1
     rows = here[:, None] - np.arange(6)
     rows = np.maximum(rows, 0)
     stamps = key[rows]
     # A row counts when it is of this station and became known in the last six hours.
-    inside = stamps > (station | as_of)[:, None] - 6 * HOUR
-    inside &= stamps >> 34 == flights.origin[:, None]
+    inside = stamps > station_now[:, None] - 6 * HOUR
+    inside &= stamps >> 32 == flights.origin[:, None]
     seen = np.where(inside[:, :, None], values[rows], np.nan)
     latest = {name: seen[:, 0, position] for position, name in enumerate(WEATHER_FIELDS)}
     earlier = {name: seen[:, 3, position] for position, name in enumerate(WEATHER_FIELDS)}
     fields = {name: seen[:, :, position] for position, name in enumerate(WEATHER_FIELDS)}
-    columns["weather_age_minutes"] = np.where(inside[:, 0], (as_of - (stamps[:, 0] & (1 << 34) - 1)) // MINUTE, np.nan)
+    columns["weather_age_minutes"] = np.where(inside[:, 0], (station_now - stamps[:, 0]) // MINUTE, np.nan)
     # The temperature itself is left out: it is mostly the season, and made the next month's Brier score worse.
     columns |= {f"weather_{name}": latest[name] for name in WEATHER_FIELDS[2:]}
     for name in ("temp", "wind_speed", "pressure", "visib", "humid"):
