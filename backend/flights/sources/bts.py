@@ -32,9 +32,13 @@ REQUIRED = (*COLUMNS, "departure_delay", "arrival_delay", "cancelled", "diverted
 def read(path: Path) -> Reading:
     """The events of one file. A file that is no CSV or lacks a column is refused whole, as one reject of line 1."""
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        # Some exports end each line in a comma: without index_col=False, pandas would then shift the columns.
+        frame = pd.read_csv(
+            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False, skip_blank_lines=False
+        )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         return Reading([], 0, 0, [Reject(path.name, 1, "", "", f"is no CSV file: {error}")])
+    frame = frame[frame.fillna("").ne("").any(axis=1)]
     found = {ours: name for ours, names in NAMES.items() for name in names[::-1] if name in frame.columns}
     missing = [column for column in REQUIRED if column not in found]
     if missing:

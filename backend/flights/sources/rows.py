@@ -63,9 +63,10 @@ class _Checked:
     def numbers(self, column: str, default: float | None = None) -> np.ndarray:
         """A column as floats of shape (n,), NaN where it is missing; what is no number is refused."""
         raw = self.table[column]
-        numbers = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        numbers = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=float, na_value=np.nan, copy=True)
         missing = raw.isna().to_numpy() | (raw.astype(str).str.strip() == "").to_numpy(dtype=bool)
-        self.refuse((np.isnan(numbers) & ~missing) | np.isinf(numbers), column, "is not a number")
+        numbers[np.isinf(numbers)] = np.nan
+        self.refuse(np.isnan(numbers) & ~missing, column, "is not a number")
         return numbers if default is None else np.where(np.isnan(numbers), default, numbers)
 
 
@@ -87,10 +88,13 @@ def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: d
         checked.refuse(~known, column, "is an airport that is neither in the source nor in the supplement")
 
     departure = _instant(checked, "scheduled_departure", days, "origin", airports)
-    arrival = _instant(checked, "scheduled_arrival", days, "dest", airports)
     # An arrival's local date is not in the data: it is the first moment with that local time after the departure.
-    arrival = np.where(arrival <= departure, arrival + DAY, arrival)
-    arrival = np.where(arrival > departure + DAY, arrival - DAY, arrival)
+    the_day_before, that_day, the_day_after = (
+        _instant(checked, "scheduled_arrival", days + pd.Timedelta(days=later), "dest", airports)
+        for later in (-1, 0, 1)
+    )
+    arrival = np.where(that_day > departure, that_day, the_day_after)
+    arrival = np.where(the_day_before > departure, the_day_before, arrival)
     block = arrival - departure
     impossible = (block < SHORTEST_FLIGHT) | (block > LONGEST_FLIGHT)
     checked.refuse(impossible, "scheduled_arrival", "gives a flight of less than 10 minutes or more than 20 hours")
