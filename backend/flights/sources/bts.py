@@ -38,7 +38,7 @@ def read(path: Path) -> Reading:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         return Reading([], 0, 0, [Reject(path.name, 1, "", "", f"is no CSV file: {error}")])
-    frame = frame[frame.fillna("").ne("").any(axis=1)]
+    frame = frame[(frame.fillna("") != "").any(axis=1)]
     found = {ours: name for ours, names in NAMES.items() for name in names[::-1] if name in frame.columns}
     missing = [column for column in REQUIRED if column not in found]
     if missing:

