@@ -27,10 +27,11 @@ class WindowSums:
         self._ranked_times = (ranks.astype(np.int64) << _TIME_BITS) | times
         self._sums = np.zeros((len(keys) + 1, values.shape[1]), np.int64)
         np.cumsum(values[kept][order], axis=0, out=self._sums[1:])
-        self._superseded: list[tuple[int, int, int, Ints]] = []
-        if valid_to is not None and superseded.any():
-            columns = (key[superseded].tolist(), time[superseded].tolist(), valid_to[superseded].tolist())
-            self._superseded = list(zip(*columns, values[superseded], strict=True))
+        # Few, so that each is looked at alone: when it may count first, when it stops, and what it is.
+        self._superseded = list(zip(key[superseded].tolist(), time[superseded].tolist(), strict=True))
+        self._superseded_values = values[superseded]
+        self._superseded_from = time[superseded] - _KNOWN_BEFORE
+        self._superseded_at = np.zeros(0, np.int64) if valid_to is None else valid_to[superseded]
 
     def between(self, key: Ints, after: Ints, until: Ints, as_of: Ints | None = None) -> Ints:
         """The sums of the rows with `after < time <= until`.
@@ -38,16 +39,15 @@ class WindowSums:
         `key` has shape (n,), `after` and `until` (n, w); returns (n, w, k). `as_of` (n,) is the moment whose knowledge
         counts: leave it out where every row is known by its time and `until` is that moment.
         """
-        if len(self._keys) == 0:
-            return np.zeros((*after.shape, self._sums.shape[1]), np.int64)
-        rank = np.searchsorted(self._keys, key)
-        rank[rank == len(self._keys)] = 0
-        known = self._keys[rank] == key
-        prefix = (rank.astype(np.int64) << _TIME_BITS)[:, None]
-        low = np.searchsorted(self._ranked_times, prefix | after, side="right")
-        high = np.searchsorted(self._ranked_times, prefix | until, side="right")
-        result = self._sums[high] - self._sums[low]
-        result[~known] = 0
+        result = np.zeros((*after.shape, self._sums.shape[1]), np.int64)
+        if len(self._keys):
+            rank = np.searchsorted(self._keys, key)
+            rank[rank == len(self._keys)] = 0
+            prefix = (rank.astype(np.int64) << _TIME_BITS)[:, None]
+            low = np.searchsorted(self._ranked_times, prefix | after, side="right")
+            high = np.searchsorted(self._ranked_times, prefix | until, side="right")
+            np.subtract(self._sums[high], self._sums[low], out=result)
+            result[self._keys[rank] != key] = 0
         if self._superseded:
             self._add_superseded(result, key, after, until, until[:, 0] if as_of is None else as_of)
         return result
@@ -59,14 +59,18 @@ class WindowSums:
 
     def _add_superseded(self, result: Ints, key: Ints, after: Ints, until: Ints, as_of: Ints) -> None:
         """Add rows that were superseded later, for those who ask about a moment when they were still believed."""
+        if len(as_of) == 0:
+            return
         order = np.argsort(as_of, kind="stable")
         moments = as_of[order]
-        for row_key, time, valid_to, values in self._superseded:
-            first, last = np.searchsorted(moments, (time - _KNOWN_BEFORE, valid_to))
-            asking = order[first:last]
+        first = np.searchsorted(moments, self._superseded_from)
+        last = np.searchsorted(moments, self._superseded_at)
+        for row in np.flatnonzero(first < last).tolist():
+            row_key, time = self._superseded[row]
+            asking = order[first[row] : last[row]]
             asking = asking[key[asking] == row_key]
             inside = (after[asking] < time) & (time <= until[asking])
-            result[asking] += inside[:, :, None] * values
+            result[asking] += inside[:, :, None] * self._superseded_values[row]
 
 
 class OpenIntervals:
