@@ -33,6 +33,7 @@ up: setup ## Ingest, train the first champion, start everything; Ctrl-C stops it
 down: ## Stop a running Pushback; what it knows stays
 	@test -x $(BIN)/python || { echo "Nothing runs: there is no .venv."; exit 0; }; exec $(BIN)/python -m jobs.down
 
+test: export OMP_WAIT_POLICY = passive
 test: setup ## Run every test that this machine can; ARGS="-k name" to choose, REQUIRE_ALL=1 to fail on a skip
 	@$(BIN)/python -m pytest -p tests.require_all $(if $(filter 1,$(REQUIRE_ALL)),--require-all) $(ARGS)
 
