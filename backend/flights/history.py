@@ -45,15 +45,13 @@ class History:
         self.places = places
         self.seq = facts.seq
         origin, carrier, number = facts.origin, facts.carrier, facts.number
-        plans = facts.schedules
+        plans, rows, ends = facts.schedules, facts.departures, facts.outcomes
         hours = minute_of_day(places.local(plans.at, origin[plans.subject])) // 60
         regions = places.region(facts.schedule_dest)
 
-        rows = facts.departures
         kept, plan, time = _planned(facts, rows)
         of, dest, hour, region = rows.subject[kept], facts.schedule_dest[plan], hours[plan], regions[plan]
-        valid_to = rows.valid_to[kept]
-        minutes = rows.value[kept]
+        minutes, valid_to = rows.value[kept], rows.valid_to[kept]
         delay = np.clip(minutes, *_DELAY_RANGE)
         values = np.stack([np.ones_like(delay), delay, minutes >= LATE_MINUTES], axis=1)
 
@@ -68,11 +66,9 @@ class History:
         self.departures_origin_hour = departures(pair(origin[of], hour))
         self.departures_dest = departures(dest)
 
-        ends = facts.outcomes
         kept, plan, ended_at = _planned(facts, ends)
         of, dest, hour, region = ends.subject[kept], facts.schedule_dest[plan], hours[plan], regions[plan]
-        ended_until = ends.valid_to[kept]
-        what, minutes = ends.value[kept] & 3, ends.value[kept] >> 2
+        what, minutes, ended_until = ends.value[kept] & 3, ends.value[kept] >> 2, ends.valid_to[kept]
         came = what == ARRIVED
         disrupted = ~came | (minutes >= LATE_MINUTES)
         clipped = np.where(came, np.clip(minutes, *_DELAY_RANGE), 0)

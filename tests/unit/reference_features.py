@@ -115,8 +115,7 @@ class Known:
         plan_now = gone = None
         for (thing, _), row in _believed(rows, self.as_of).items():
             time = max(row[3], first_known)
-            (said,) = _believed(schedules, time).values()
-            plan = self._plan(said)
+            plan = self._plan(next(iter(_believed(schedules, time).values())))
             if thing == "scheduled":
                 plan_now = plan
                 self.plans.append(plan)

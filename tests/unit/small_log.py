@@ -123,10 +123,9 @@ def a_change(log_flights: list[Scheduled], as_of: int, rng: random.Random) -> Ev
         next_midnight = to_epoch(datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=NEW_YORK))
         departure = max(midnight, min(near, next_midnight - MINUTE))
         return events.scheduled(found.id, departure, departure + block, rng.choice([dest, found.dest]))
-    if kind == "departed":
-        return events.departed(found.id, moment, minutes)
-    if kind == "arrived":
-        return events.arrived(found.id, moment, minutes)
+    if kind in ("departed", "arrived"):
+        make = events.departed if kind == "departed" else events.arrived
+        return make(found.id, moment, minutes)
     if kind == "cancelled":
         return events.cancelled(found.id, moment)
     return events.diverted(found.id, moment - events.DIVERSION_KNOWN_AFTER)
