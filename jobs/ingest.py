@@ -188,6 +188,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     until = cut(options.until)
     report = ingest(engine, read(options.source, options.files, until), until)
     print(report)
+    if not report.events_stored + report.events_repeated and report.rows_read > len(report.rejects):
+        print(f"Nothing in the source was known before {options.until}: give a later day with --until.")
     if report.rejects:
         path = options.rejects or settings.home / "rejects.csv"
         write_rejects(path, report.rejects)

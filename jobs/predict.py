@@ -104,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--as-of", type=datetime.fromisoformat, help="whose knowledge is used (default: the data clock)"
     )
     options = parser.parse_args(arguments)
+    if options.output.exists() and options.flights.exists() and options.output.samefile(options.flights):
+        parser.error("--output is the file of the flights itself: choose another")
     settings = settings_module.load()
     engine = sql.open_engine(settings.database_url)
     migrate.upgrade(engine)
@@ -134,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 lines = enumerate(answers, start=start + 2)
                 refused += [(line, answer["error"]) for line, answer in lines if answer["error"]]
             count = len(rows)
-    except (NoChampionError, ValueError, OSError) as error:
+    except (NoChampionError, ValueError, OSError, csv.Error) as error:
         print(f"Nothing was scored: {error}", file=sys.stderr)
         return 2
     print(

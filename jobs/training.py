@@ -26,6 +26,7 @@ from backend.flights import features
 from backend.flights.label import FINAL_AFTER
 from backend.model import bundle, dataset, evaluate, scoring, tracking, train
 from backend.model.dataset import World
+from backend.model.serving import NoChampionError, Serving
 from backend.model.train import Fitted
 from backend.settings import Settings
 from backend.store import deployments, migrate, sql
@@ -87,10 +88,12 @@ def run(settings: Settings, params: dict[str, Any], progress: Progress, fence: C
     progress(0.95, "Writing the bundle")
     content = bundle.pack(version, metadata, final.encoder, final.calibration, final.classifier)
     name = f"bundles/{version}-{bundle.sha256(content)[:12]}.zip"
-    Blobs(settings.blobs).write(name, content)
+    blobs = Blobs(settings.blobs)
+    blobs.write(name, content)
+    metadata |= {"version": version, "bundle": name, "bundle_sha256": bundle.sha256(content)}
     with sql.writing(engine) as connection:
         fence(connection)
-        promoted = _record(connection, version, name, bundle.sha256(content), metadata, params.get("actor", "training"))
+        promoted = _record(connection, blobs, version, name, metadata, params.get("actor", "training"))
     tracking.set_alias("champion" if promoted else "challenger", version)
     progress(1.0, f"Version {version} is trained" + (" and serves" if promoted else ""))
     return {"version": version, "promoted": promoted, "metrics": metadata["metrics"]}
@@ -182,20 +185,23 @@ def _track(
     return tracking.log_training(fitted, parameters, metrics, documents, tags, example)
 
 
-def _record(connection: Connection, version: int, name: str, sha256: str, metadata: dict[str, Any], actor: str) -> bool:
+def _record(
+    connection: Connection, blobs: Blobs, version: int, name: str, metadata: dict[str, Any], actor: str
+) -> bool:
     """Write the training into the ledger and, where nothing serves yet, let it serve; returns whether it does."""
     now, data_at = clock.wall(), log.data_clock(connection)
     auc, brier = metadata["metrics"]["auc"], metadata["metrics"]["brier"]
     summary = (
         f"Version {version} was trained on {metadata['flights']:,} flights: AUC {auc:.3f}, Brier {brier:.4f} at 2 h."
     )
-    evidence = metadata | {"version": version, "bundle": name, "bundle_sha256": sha256}
-    deployments.decide(connection, "trained", now, data_at, actor, summary, evidence)
-    if deployments.current(connection) is not None:
+    deployments.decide(connection, "trained", now, data_at, actor, summary, metadata)
+    try:
+        Serving(blobs).champion(connection)
         return False
-    why = f"Version {version} is the first champion: nothing served before it."
+    except NoChampionError as error:
+        why = f"Version {version} becomes the champion, since nothing else serves: {error}"
     decision = deployments.decide(connection, "promoted", now, data_at, actor, why, {"version": version})
-    deployments.deploy(connection, version, name, sha256, now, data_at, decision)
+    deployments.deploy(connection, version, name, metadata["bundle_sha256"], now, data_at, decision)
     return True
 
 

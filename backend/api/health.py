@@ -29,9 +29,9 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether predictions can be had; if not, what is missing, in sentences."""
+    """Whether predictions can be had, and what is missing, in sentences. Degraded: an older version answers."""
 
-    status: Literal["ok", "not ready"]
+    status: Literal["ok", "degraded", "not ready"]
     missing: list[str]
 
 
@@ -47,10 +47,14 @@ def live() -> dict[str, str]:
 @bp.doc(responses=NOT_READY)
 def ready() -> tuple[dict[str, Any], int]:
     """Can predictions be had?"""
-    missing = what_is_missing(context.get())
+    here = context.get()
+    missing = what_is_missing(here)
     if missing:
         return {"status": "not ready", "missing": missing}, 503
-    return {"status": "ok", "missing": []}, 200
+    # Still 200: a probe that failed would take away the older version that goes on answering.
+    with here.engine.connect() as connection:
+        _, broken = here.serving.champion(connection)
+    return {"status": "degraded" if broken else "ok", "missing": broken}, 200
 
 
 def what_is_missing(here: Context) -> list[str]:

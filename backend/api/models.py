@@ -133,7 +133,7 @@ def listing(page: Page) -> dict[str, Any]:
     return {"items": items, "next": str(rows[page.limit - 1].id) if len(rows) > page.limit else None}
 
 
-@bp.get("/<int:version>")
+@bp.get(f"/<int(max={2**31 - 1}):version>")
 @bp.auth_required(auth, roles=VIEWER)
 @bp.output(Version)
 def get(version: int) -> dict[str, Any]:

@@ -75,13 +75,20 @@ def load(content: bytes, expected_sha256: str) -> Bundle:
     found = sha256(content)
     if found != expected_sha256:
         raise BundleError(f"the bundle's SHA-256 is {found}, but {expected_sha256} was deployed: it is damaged")
+    try:
+        return _parse(content)
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, treelite.TreeliteError) as error:
+        raise BundleError(f"the bundle is not one of this program's: {error}") from error
+
+
+def _parse(content: bytes) -> Bundle:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         about = json.loads(archive.read("bundle.json"))
         if about.get("format") != FORMAT:
             raise BundleError(f"the bundle has format {about.get('format')}, this program reads {FORMAT}: train again")
         if about["feature_list"] != features.VERSION or about["features"] != list(features.names()):
             raise BundleError(
-                f"the bundle was made for feature list {about['feature_list']}, this program builds {features.VERSION}:"
+                f"the bundle's features (list {about['feature_list']}) are not this program's ({features.VERSION}):"
                 " train again"
             )
         trees = treelite.Model.deserialize_bytes(archive.read("trees.treelite"))

@@ -43,6 +43,14 @@ def current(connection: Connection) -> Deployment | None:
     return None if row is None else Deployment(*row)
 
 
+def before(connection: Connection, deployment_id: int) -> Deployment | None:
+    """The deployment that served before that one, or None."""
+    table = sql.deployments
+    older = select(table).where(table.c.id < deployment_id).order_by(table.c.id.desc()).limit(1)
+    row = connection.execute(older).first()
+    return None if row is None else Deployment(*row)
+
+
 def decisions(connection: Connection, kind: str, limit: int, before: int | None = None) -> Sequence[Any]:
     """Decisions of one kind with an id below `before`, newest first: rows of sql.decisions."""
     statement = select(sql.decisions).where(sql.decisions.c.kind == kind)
