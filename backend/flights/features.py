@@ -14,14 +14,14 @@ import numpy.typing as npt
 from backend.clock import DAY, HOUR, MINUTE
 from backend.flights.events import WEATHER_FIELDS
 from backend.flights.facts import Facts, from_rows, pack_all, pair
-from backend.flights.history import LONGEST_WINDOW, History
+from backend.flights.history import LONGEST_WINDOW, History, group_keys
 from backend.flights.local_time import minute_of_day, weekday
 from backend.flights.places import Places
-from backend.flights.windows import WindowSums
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
+Keys = dict[str, Ints]
 
 # Changes whenever a column is added, removed or computed in another way: a bundle serves only with its own list.
 VERSION = "1"
@@ -90,11 +90,17 @@ def names() -> tuple[str, ...]:
 
 
 def _columns(flights: Flights, as_of: Ints, history: History) -> Columns:
+    local = history.places.local(flights.departure, flights.origin)
+    region, hour = history.places.region(flights.dest), minute_of_day(local) // 60
+    keys = group_keys(flights.origin, flights.carrier, flights.number, flights.dest, region, hour)
     columns: Columns = {}
-    _schedule(columns, flights, as_of, history)
-    _delays(columns, flights, as_of, history)
-    _records(columns, flights, as_of, history)
-    _congestion(columns, flights, as_of, history)
+    _schedule(columns, flights, as_of, history, keys)
+    _delays(columns, as_of, history, keys)
+    _today(columns, flights, as_of, history, keys)
+    _usual(columns, flights, as_of, history, keys)
+    _records(columns, as_of, history, keys)
+    _overdue(columns, as_of, history, keys)
+    _demand(columns, flights, as_of, history, keys)
     _weather(columns, flights, as_of, history)
     return columns
 
@@ -106,10 +112,10 @@ def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> Floats:
     return out
 
 
-def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
     places = history.places
     local = places.local(flights.departure, flights.origin)
-    blocks = history.demand_route.past(pair(flights.origin, flights.dest), as_of, (LONGEST_WINDOW,))[:, 0]
+    blocks = history.demand["route"].past(keys["route"], as_of, (LONGEST_WINDOW,))[:, 0]
     usual_block = _ratio(blocks[:, 1], blocks[:, 0] * MINUTE)
     given = flights.arrival != UNKNOWN_ARRIVAL
     block = np.where(given, (flights.arrival - flights.departure) / MINUTE, usual_block)
@@ -129,125 +135,110 @@ def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History)
     }
 
 
-def _delays(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
-    """Departures and arrivals of the last hours, for the airport, its carrier, the destination and its region."""
-    origin, carrier, dest = flights.origin, flights.carrier, flights.dest
-    region = history.places.region(dest)
-    everywhere = np.zeros_like(origin)
-    departures: tuple[tuple[str, WindowSums, Ints, tuple[str, ...]], ...] = (
-        ("origin", history.departures_origin, origin, ("1h", "3h", "6h", "24h")),
-        ("origin_carrier", history.departures_origin_carrier, pair(origin, carrier), ("1h", "3h", "6h", "24h")),
-        ("carrier", history.departures_carrier, carrier, ("1h", "3h", "6h")),
-        ("to_dest", history.departures_dest, dest, ("3h", "6h")),
-        ("to_region", history.departures_region, region, ("1h", "3h")),
-        ("all", history.departures_all, everywhere, ("1h", "3h", "6h")),
-    )
-    for name, sums, key, windows in departures:
-        seen = sums.past(key, as_of, tuple(HOURS[window] for window in windows))
+# Which hours of departures and of outcomes are looked at: (prefix of the columns, group, windows).
+DEPARTURE_WINDOWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("origin", "origin", ("1h", "3h", "6h", "24h")),
+    ("origin_carrier", "origin_carrier", ("1h", "3h", "6h", "24h")),
+    ("carrier", "carrier", ("1h", "3h", "6h")),
+    ("to_dest", "dest", ("3h", "6h")),
+    ("to_region", "region", ("1h", "3h")),
+    ("all", "all", ("1h", "3h", "6h")),
+)
+OUTCOME_WINDOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("all", ("3h", "6h")),
+    ("origin", ("3h", "6h", "24h")),
+    ("carrier", ("3h", "6h", "24h")),
+    ("origin_carrier", ("6h", "24h")),
+    ("dest", ("3h", "6h", "24h")),
+    ("region", ("3h", "6h", "24h")),
+    ("carrier_dest", ("24h",)),
+    ("number", ("48h",)),
+)
+RECORDS = ("number", "route", "carrier_dest", "carrier_hour", "origin_hour", "origin_carrier", "dest", "carrier")
+
+
+def _delays(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
+    """Departures and outcomes of the last hours, for the airport, its carrier, the destination and its region."""
+    for name, group, windows in DEPARTURE_WINDOWS:
+        seen = history.departures[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
         for position, window in enumerate(windows):
             count, delay, late = seen[:, position].T
             columns[f"{name}_departure_delay_{window}"] = _ratio(delay, count)
             if window == "3h":
                 columns[f"{name}_departures_{window}"] = count
                 columns[f"{name}_departures_late_{window}"] = _ratio(late, count)
-    outcomes: tuple[tuple[str, WindowSums, Ints, tuple[str, ...]], ...] = (
-        ("all", history.outcomes_all, everywhere, ("3h", "6h")),
-        ("origin", history.outcomes_origin, origin, ("3h", "6h", "24h")),
-        ("carrier", history.outcomes_carrier, carrier, ("3h", "6h", "24h")),
-        ("origin_carrier", history.outcomes_origin_carrier, pair(origin, carrier), ("6h", "24h")),
-        ("dest", history.outcomes_dest, dest, ("3h", "6h", "24h")),
-        ("region", history.outcomes_region, region, ("3h", "6h", "24h")),
-        ("carrier_dest", history.outcomes_carrier_dest, pair(carrier, dest), ("24h",)),
-        ("number", history.outcomes_number, pair(carrier, flights.number), ("48h",)),
-    )
-    for name, sums, key, windows in outcomes:
-        seen = sums.past(key, as_of, tuple(HOURS[window] for window in windows))
+    for group, windows in OUTCOME_WINDOWS:
+        seen = history.outcomes[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
         for position, window in enumerate(windows):
             count, disrupted, cancelled, arrived, delay = seen[:, position].T
-            columns[f"{name}_arrival_delay_{window}"] = _ratio(delay, arrived)
-            columns[f"{name}_disrupted_{window}"] = _ratio(disrupted, count)
+            columns[f"{group}_arrival_delay_{window}"] = _ratio(delay, arrived)
+            columns[f"{group}_disrupted_{window}"] = _ratio(disrupted, count)
             if window == "6h":
-                columns[f"{name}_cancelled_{window}"] = cancelled
-    _today(columns, flights, as_of, history)
-    now_local = minute_of_day(history.places.local(as_of, origin)) // 60
-    then_local = minute_of_day(history.places.local(flights.departure, origin)) // 60
-    for name, local_hour in (("now", now_local), ("then", then_local)):
-        usual = history.departures_origin_hour.past(pair(origin, local_hour), as_of, (LONGEST_WINDOW,))[:, 0]
+                columns[f"{group}_cancelled_{window}"] = cancelled
+
+
+def _today(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
+    """How the day has gone so far, since four in the morning at the origin, for the airport and for its carrier."""
+    since_four = (history.places.local(as_of, flights.origin) - DAY_BEGINS) % DAY
+    after, until = (as_of - since_four)[:, None], as_of[:, None]
+    for name in ("origin", "origin_carrier"):
+        count, delay, late = history.departures[name].between(keys[name], after, until)[:, 0].T
+        columns[f"{name}_departure_delay_today"] = _ratio(delay, count)
+        columns[f"{name}_departures_late_today"] = _ratio(late, count)
+        count, disrupted, cancelled, _, _ = history.outcomes[name].between(keys[name], after, until)[:, 0].T
+        columns[f"{name}_disrupted_today"] = _ratio(disrupted, count)
+        columns[f"{name}_cancelled_today"] = cancelled
+
+
+def _usual(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
+    """What delay is usual at the origin at this hour and at the flight's, and how today differs from it."""
+    hour_now = minute_of_day(history.places.local(as_of, flights.origin)) // 60
+    for name, key in (("now", pair(flights.origin, hour_now)), ("then", keys["origin_hour"])):
+        usual = history.departures["origin_hour"].past(key, as_of, (LONGEST_WINDOW,))[:, 0]
         columns[f"usual_delay_{name}"] = _ratio(usual[:, 1], usual[:, 0])
     columns["delay_above_usual"] = columns["origin_departure_delay_3h"] - columns["usual_delay_now"]
     columns["delay_growth"] = columns["origin_departure_delay_1h"] - columns["origin_departure_delay_6h"]
 
 
-def _today(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
-    """How the day has gone so far, since four in the morning at the origin, for the airport and for its carrier."""
-    since_four = (history.places.local(as_of, flights.origin) - DAY_BEGINS) % DAY
-    after, until = (as_of - since_four)[:, None], as_of[:, None]
-    key = pair(flights.origin, flights.carrier)
-    for name, departures, outcomes, group in (
-        ("origin", history.departures_origin, history.outcomes_origin, flights.origin),
-        ("origin_carrier", history.departures_origin_carrier, history.outcomes_origin_carrier, key),
-    ):
-        count, delay, late = departures.between(group, after, until)[:, 0].T
-        columns[f"{name}_departure_delay_today"] = _ratio(delay, count)
-        columns[f"{name}_departures_late_today"] = _ratio(late, count)
-        count, disrupted, cancelled, _, _ = outcomes.between(group, after, until)[:, 0].T
-        columns[f"{name}_disrupted_today"] = _ratio(disrupted, count)
-        columns[f"{name}_cancelled_today"] = cancelled
-
-
-def _records(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
+def _records(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
     """How the groups that a flight belongs to did in four weeks, against the mean of all, to which they are shrunk.
 
     Against the mean, because the mean itself is the season's: a model that knew it learned last season by heart.
     """
-    carrier, origin, dest = flights.carrier, flights.origin, flights.dest
-    hour = minute_of_day(history.places.local(flights.departure, origin)) // 60
-    month = history.outcomes_all.past(np.zeros_like(carrier), as_of, (LONGEST_WINDOW,))[:, 0]
+    month = history.outcomes["all"].past(keys["all"], as_of, (LONGEST_WINDOW,))[:, 0]
     mean = _ratio(month[:, 1], month[:, 0])
-    groups: tuple[tuple[str, WindowSums, Ints], ...] = (
-        ("number", history.outcomes_number, pair(carrier, flights.number)),
-        ("route", history.outcomes_route, pair(origin, dest)),
-        ("carrier_dest", history.outcomes_carrier_dest, pair(carrier, dest)),
-        ("carrier_hour", history.outcomes_carrier_hour, pair(carrier, hour)),
-        ("origin_hour", history.outcomes_origin_hour, pair(origin, hour)),
-        ("origin_carrier", history.outcomes_origin_carrier, pair(origin, carrier)),
-        ("dest", history.outcomes_dest, dest),
-        ("carrier", history.outcomes_carrier, carrier),
-    )
-    for name, sums, key in groups:
-        count, disrupted, _, arrived, delay = sums.past(key, as_of, (LONGEST_WINDOW,))[:, 0].T
+    for name in RECORDS:
+        count, disrupted, _, arrived, delay = history.outcomes[name].past(keys[name], as_of, (LONGEST_WINDOW,))[:, 0].T
         columns[f"{name}_disrupted_28d"] = (disrupted - mean * count) / (count + SHRINK_TO_MEAN)
         columns[f"{name}_arrival_delay_28d"] = _ratio(delay, arrived)
 
 
-def _congestion(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
-    """Flights that should be gone and are not, departures against demand, and how full the flight's own hour is."""
-    origin, carrier, dest, departure = flights.origin, flights.carrier, flights.dest, flights.departure
-    origin_carrier = pair(origin, carrier)
-    for name, overdue, key in (
-        ("origin", history.overdue_origin, origin),
-        ("origin_carrier", history.overdue_origin_carrier, origin_carrier),
-        ("to_dest", history.overdue_dest, dest),
-        ("to_region", history.overdue_region, history.places.region(dest)),
-        ("carrier", history.overdue_carrier, carrier),
-        ("all", history.overdue_all, np.zeros_like(carrier)),
+def _overdue(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
+    """Flights that should be gone and are not, and how long they have waited in all."""
+    for name, group in (
+        *((group, group) for group in ("origin", "origin_carrier", "carrier", "all")),
+        ("to_dest", "dest"),
+        ("to_region", "region"),
     ):
-        count, seconds = overdue.at(key, as_of)
+        count, seconds = history.overdue[group].at(keys[group], as_of)
         columns[f"{name}_overdue"] = count
         columns[f"{name}_overdue_minutes"] = seconds // MINUTE
-    due = history.demand_origin.past(origin, as_of, (HOUR, 3 * HOUR))[:, :, 0]
+
+
+def _demand(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
+    """Departures against demand, and how full the flight's own hour is."""
+    due = history.demand["origin"].past(keys["origin"], as_of, (HOUR, 3 * HOUR))[:, :, 0]
     columns["origin_due_1h"] = due[:, 0]
     columns["origin_throughput_3h"] = columns["origin_departures_3h"] - due[:, 1]
     columns["origin_overdue_share"] = _ratio(columns["origin_overdue"], due[:, 0])
-    around = np.array([[-HOUR // 2, -HOUR, -3 * HOUR, 0]])
-    until = np.array([[HOUR // 2, 0, 0, HOUR]])
-    after, before = departure[:, None] + around, departure[:, None] + until
-    demand = history.demand_origin.between(origin, after, before, as_of)[:, :, 0]
-    for name, column in zip(("around", "hour_before", "3h_before", "hour_after"), demand.T, strict=True):
+    after = flights.departure[:, None] + np.array([[-HOUR // 2, -HOUR, -3 * HOUR, 0]])
+    until = flights.departure[:, None] + np.array([[HOUR // 2, 0, 0, HOUR]])
+    around = history.demand["origin"].between(keys["origin"], after, until, as_of)[:, :, 0]
+    for name, column in zip(("around", "hour_before", "3h_before", "hour_after"), around.T, strict=True):
         columns[f"origin_demand_{name}"] = column
-    columns["origin_carrier_demand_around"] = history.demand_origin_carrier.between(
-        origin_carrier, after[:, :1], before[:, :1], as_of
-    )[:, 0, 0]
+    carrier = history.demand["origin_carrier"]
+    own = carrier.between(keys["origin_carrier"], after[:, :1], until[:, :1], as_of)
+    columns["origin_carrier_demand_around"] = own[:, 0, 0]
 
 
 def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
@@ -266,8 +257,9 @@ def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) 
     earlier = {name: seen[:, 3, position] for position, name in enumerate(WEATHER_FIELDS)}
     fields = {name: seen[:, :, position] for position, name in enumerate(WEATHER_FIELDS)}
     columns["weather_age_minutes"] = np.where(inside[:, 0], (station_now - stamps[:, 0]) // MINUTE, np.nan)
-    # The level of the pressure is left out: it is mostly the season's, and only its change helped the next month.
-    columns |= {f"weather_{name}": column for name, column in latest.items() if name != "pressure"}
+    # Levels of temperature and pressure are left out: they are mostly the season's, and made the next month's Brier
+    # score worse. The dew point stays: without it June's storms were missed.
+    columns |= {f"weather_{name}": column for name, column in latest.items() if name not in ("temp", "pressure")}
     for name in ("temp", "wind_speed", "pressure", "visib", "humid"):
         columns[f"weather_{name}_change_3h"] = latest[name] - earlier[name]
     columns["weather_dew_point_spread"] = latest["temp"] - latest["dewp"]

@@ -23,6 +23,31 @@ OVERDUE_AT_MOST = 12 * HOUR  # a flight that has not left after so long waits fo
 _DELAY_RANGE = (-30, 300)  # minutes: one aircraft that waits for days is not what its airport does
 
 
+DEPARTURES = ("all", "region", "origin", "origin_carrier", "carrier", "origin_hour", "dest")
+OUTCOMES = (
+    *("all", "origin", "dest", "region", "carrier", "origin_carrier"),
+    *("route", "number", "carrier_dest", "carrier_hour", "origin_hour"),
+)
+OVERDUE = ("all", "origin", "origin_carrier", "dest", "region", "carrier")
+
+
+def group_keys(origin: Ints, carrier: Ints, number: Ints, dest: Ints, region: Ints, hour: Ints) -> dict[str, Ints]:
+    """Each flight's key in each group, all of shape (n,). `hour` is the local hour of the scheduled departure."""
+    return {
+        "all": np.zeros_like(origin),
+        "origin": origin,
+        "carrier": carrier,
+        "dest": dest,
+        "region": region,
+        "origin_carrier": pair(origin, carrier),
+        "origin_hour": pair(origin, hour),
+        "route": pair(origin, dest),
+        "number": pair(carrier, number),
+        "carrier_dest": pair(carrier, dest),
+        "carrier_hour": pair(carrier, hour),
+    }
+
+
 @dataclass(frozen=True)
 class Weather:
     """Hours of weather sorted by (station, known_at): `key` is pair(station, known_at), `values` (w, 9).
@@ -35,10 +60,11 @@ class Weather:
 
 
 class History:
-    """Facts up to some moment, in the shape in which `features.build` asks for them.
+    """Facts up to some moment, in the shape in which `features.build` asks for them, each by the name of its group.
 
-    departures (count, delay minutes, late), arrivals (count, delay minutes, late) and outcomes (count, disrupted,
-    cancelled) by group; demand (count) by scheduled time; flights that are overdue and not gone.
+    `departures` sum (count, delay minutes, late) and `outcomes` (count, disrupted, cancelled, arrived, delay minutes)
+    by when they became known; `demand` sums (count, block seconds) by scheduled departure, for "route" by when the
+    schedule became known; `overdue` are flights that should have left and are not gone.
     """
 
     def __init__(self, facts: Facts, places: Places) -> None:
@@ -49,63 +75,31 @@ class History:
         hours = minute_of_day(places.local(plans.at, origin[plans.subject])) // 60
         regions = places.region(facts.schedule_dest)
 
+        def keys(of: Ints, plan: Ints) -> dict[str, Ints]:
+            dest = facts.schedule_dest[plan]
+            return group_keys(origin[of], carrier[of], number[of], dest, regions[plan], hours[plan])
+
         kept, plan, time = _planned(facts, rows)
-        of, dest, hour, region = rows.subject[kept], facts.schedule_dest[plan], hours[plan], regions[plan]
         minutes, valid_to = rows.value[kept], rows.valid_to[kept]
         delay = np.clip(minutes, *_DELAY_RANGE)
         values = np.stack([np.ones_like(delay), delay, minutes >= LATE_MINUTES], axis=1)
+        left = keys(rows.subject[kept], plan)
+        self.departures = {name: WindowSums(left[name], time, values, valid_to) for name in DEPARTURES}
 
-        def departures(key: Ints) -> WindowSums:
-            return WindowSums(key, time, values, valid_to)
-
-        self.departures_all = departures(np.zeros_like(of))
-        self.departures_region = departures(region)
-        self.departures_origin = departures(origin[of])
-        self.departures_origin_carrier = departures(pair(origin[of], carrier[of]))
-        self.departures_carrier = departures(carrier[of])
-        self.departures_origin_hour = departures(pair(origin[of], hour))
-        self.departures_dest = departures(dest)
-
-        kept, plan, ended_at = _planned(facts, ends)
-        of, dest, hour, region = ends.subject[kept], facts.schedule_dest[plan], hours[plan], regions[plan]
-        what, minutes, ended_until = ends.value[kept] & 3, ends.value[kept] >> 2, ends.valid_to[kept]
+        kept, plan, time = _planned(facts, ends)
+        what, minutes, valid_to = ends.value[kept] & 3, ends.value[kept] >> 2, ends.valid_to[kept]
         came = what == ARRIVED
         disrupted = ~came | (minutes >= LATE_MINUTES)
         clipped = np.where(came, np.clip(minutes, *_DELAY_RANGE), 0)
-        # count, disrupted, cancelled, arrived, arrival delay minutes
-        ended = np.stack([np.ones_like(what), disrupted, what == CANCELLED, came, clipped], axis=1)
+        values = np.stack([np.ones_like(what), disrupted, what == CANCELLED, came, clipped], axis=1)
+        ended = keys(ends.subject[kept], plan)
+        self.outcomes = {name: WindowSums(ended[name], time, values, valid_to) for name in OUTCOMES}
 
-        def outcomes(key: Ints) -> WindowSums:
-            return WindowSums(key, ended_at, ended, ended_until)
-
-        self.outcomes_all = outcomes(np.zeros_like(of))
-        self.outcomes_origin = outcomes(origin[of])
-        self.outcomes_dest = outcomes(dest)
-        self.outcomes_region = outcomes(region)
-        self.outcomes_carrier = outcomes(carrier[of])
-        self.outcomes_origin_carrier = outcomes(pair(origin[of], carrier[of]))
-        self.outcomes_route = outcomes(pair(origin[of], dest))
-        self.outcomes_number = outcomes(pair(carrier[of], number[of]))
-        self.outcomes_carrier_dest = outcomes(pair(carrier[of], dest))
-        self.outcomes_carrier_hour = outcomes(pair(carrier[of], hour))
-        self.outcomes_origin_hour = outcomes(pair(origin[of], hour))
-
-        of, dest, region = plans.subject, facts.schedule_dest, regions
+        planned = keys(plans.subject, np.arange(len(plans.subject)))
+        times = {"origin": plans.at, "origin_carrier": plans.at, "route": plans.known_at}
         block = np.stack([np.ones_like(plans.value), plans.value - plans.at], axis=1)
-
-        def demand(key: Ints, time: Ints) -> WindowSums:
-            return WindowSums(key, time, block, plans.valid_to)
-
-        self.demand_origin = demand(origin[of], plans.at)
-        self.demand_origin_carrier = demand(pair(origin[of], carrier[of]), plans.at)
-        self.demand_dest = demand(dest, plans.value)
-        self.demand_route = demand(pair(origin[of], dest), plans.known_at)
-        self.overdue_origin = self._overdue(facts, origin[of])
-        self.overdue_origin_carrier = self._overdue(facts, pair(origin[of], carrier[of]))
-        self.overdue_dest = self._overdue(facts, dest)
-        self.overdue_region = self._overdue(facts, region)
-        self.overdue_carrier = self._overdue(facts, carrier[of])
-        self.overdue_all = self._overdue(facts, np.zeros_like(of))
+        self.demand = {name: WindowSums(planned[name], at, block, plans.valid_to) for name, at in times.items()}
+        self.overdue = {name: self._overdue(facts, planned[name]) for name in OVERDUE}
         self.weather = _weather(facts)
 
     @staticmethod

@@ -21,12 +21,12 @@ Floats = npt.NDArray[np.float64]
 
 PARAMETERS: Mapping[str, Any] = MappingProxyType(
     {
-        "learning_rate": 0.05,
-        "max_iter": 250,
-        "max_leaf_nodes": 47,
+        "learning_rate": 0.06,
+        "max_iter": 150,
+        "max_leaf_nodes": 31,
         "min_samples_leaf": 100,
         "l2_regularization": 20.0,
-        "max_features": 0.15,
+        "max_features": 0.2,
     }
 )
 SMOOTHING = 50  # flights of the mean that a category's own rate is mixed with
