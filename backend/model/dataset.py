@@ -23,6 +23,9 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
+HEADLINE_LEAD = 2 * HOUR
+
+
 @dataclass(frozen=True)
 class World:
     """A stretch of the log, ready to build features from: `flights` and `disrupted` have one place a flight.
@@ -82,12 +85,13 @@ def world(facts: Facts, where: Places) -> World:
 def draw_leads(count: int, rng: np.random.Generator) -> list[Ints]:
     """How long before departure each of `count` flights is asked about, in seconds, once for each draw.
 
-    One draw is from the hours in which plans are still changed, where knowledge grows fastest; one is from the whole
-    day before, more of it late than early.
+    Once two hours before, when plans are still changed and by which models are compared; once around that, where
+    knowledge grows fastest; and once from the whole day before, more of it late than early.
     """
+    headline = np.full(count, HEADLINE_LEAD, np.int64)
     late = (1 + 2.5 * rng.random(count)) * HOUR
     early = rng.random(count) ** 1.5 * features.LONGEST_LEAD
-    return [(lead // MINUTE * MINUTE).astype(np.int64) for lead in (late, early)]
+    return [headline, *((lead // MINUTE * MINUTE).astype(np.int64) for lead in (late, early))]
 
 
 def training_rows(here: World, positions: Ints, rng: np.random.Generator) -> tuple[Floats, Ints]:

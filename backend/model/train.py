@@ -22,11 +22,11 @@ Floats = npt.NDArray[np.float64]
 PARAMETERS: Mapping[str, Any] = MappingProxyType(
     {
         "learning_rate": 0.06,
-        "max_iter": 150,
+        "max_iter": 200,
         "max_leaf_nodes": 31,
         "min_samples_leaf": 100,
         "l2_regularization": 20.0,
-        "max_features": 0.2,
+        "max_features": 0.5,
     }
 )
 SMOOTHING = 50  # flights of the mean that a category's own rate is mixed with
