@@ -85,8 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--predictions", type=Path, help="write one row a flight there, as CSV")
     options = parser.parse_args(arguments)
     here = load_research(settings_module.load())
-    headings = ("month", "flights", "disrupted", "AUC", "Brier", "cal.err", "base AUC", "base Brier")
-    print("{:8}{:>9}{:>11}{:>8}{:>8}{:>9}{:>11}{:>11}".format(*headings))
+    print(f"{'month':8}{'flights':>9}{'disrupted':>11}{'AUC':>8}{'Brier':>8}{'cal.err':>9}", end="")
+    print(f"{'base AUC':>11}{'base Brier':>11}")
     months, rows = [], []
     try:
         names = backtest.months_between(options.first, options.last)

@@ -32,7 +32,7 @@ def stages(status: Status, ready: Ready, job: Job | None) -> list[Stage]:
         ),
         Stage(
             "Features",
-            str(champion["feature_list"]) if champion else "none used yet",
+            f"list {champion['feature_list']}" if champion else "none used yet",
             "only what was known at the moment of asking",
             "on" if champion else "waiting",
         ),

@@ -90,7 +90,7 @@ def _champion(champion: Version) -> None:
             ("Data", f"{words.both_clocks(champion['data_from'])} to {words.both_clocks(champion['data_until'])}"),
             ("Learned from", f"{champion['flights']:,} flights, {champion['rows']:,} moments of asking"),
             ("Disrupted among them", words.percent(champion["base_rate"], 1)),
-            ("Features", str(champion["feature_list"])),
+            ("Features", f"list {champion['feature_list']}"),
             ("Data digest", champion["data_digest"]),
             ("Code", champion["commit"] or "not in a git commit"),
             ("Took", f"{champion['duration_seconds']:.0f} s"),

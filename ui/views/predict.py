@@ -158,7 +158,7 @@ def _answer(client: Client, asked: dict[str, Any]) -> None:
 
 def _figures(prediction: Prediction, flight: Flight | None, status: Status) -> None:
     rate = status["base_rate"]
-    usual = prediction["base_rate"] if prediction["base_rate"] is not None else (rate["rate"] if rate else None)
+    usual = rate["rate"] if rate else prediction["base_rate"]
     origin = f"{flight['origin']} {flight['origin_name']}" if flight else prediction["origin"]
     dest = f"{flight['dest']} {flight['dest_name']}" if flight else prediction["dest"]
     carrier = f"<span>{escape(flight['carrier_name'])}</span>" if flight else ""
