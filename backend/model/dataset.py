@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 
 HEADLINE_LEAD = 2 * HOUR
+DRAWS = 3  # how often each flight of the training data is asked about
 
 
 @dataclass(frozen=True)

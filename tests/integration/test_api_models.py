@@ -5,6 +5,7 @@ import json
 import pytest
 from sqlalchemy import insert
 
+from backend.model.dataset import DRAWS
 from backend.store import deployments, sql
 from tests.conftest import World
 from tests.integration.served import Served, problem
@@ -27,7 +28,7 @@ def test_the_champion_is_listed_with_every_field_that_the_app_shows(served: Serv
     ):
         assert set(shape.__annotations__) <= set(part)
     assert version["metrics"]["auc"] > version["baseline"]["auc"] > 0.5
-    assert version["rows"] == 2 * version["flights"] > 5000
+    assert version["rows"] == DRAWS * version["flights"] > 5000
     assert served.get("/models/1").get_json() == version
 
 
