@@ -31,6 +31,12 @@ from backend.store.documents import Documents, open_documents
 from jobs import ingest, training
 
 
+@pytest.fixture(autouse=True)
+def forget_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow writes where it was pointed to into the environment, which processes of a later test would inherit."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
 @pytest.fixture(name="home")
 def make_home(tmp_path: Path) -> Settings:
     """Settings of an installation of its own, with an empty database at the newest schema."""

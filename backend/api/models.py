@@ -133,14 +133,15 @@ def listing(page: Page) -> dict[str, Any]:
     return {"items": items, "next": str(rows[page.limit - 1].id) if len(rows) > page.limit else None}
 
 
-@bp.get(f"/<int(max={2**31 - 1}):version>")
+@bp.get("/<version>")
 @bp.auth_required(auth, roles=VIEWER)
 @bp.output(Version)
-def get(version: int) -> dict[str, Any]:
+def get(version: str) -> dict[str, Any]:
     """One version"""
     with context.get().engine.connect() as connection:
         serving = deployments.current(connection)
-        found = deployments.training_of(connection, version)
+        is_number = version.isascii() and version.isdecimal() and len(version) < 10
+        found = deployments.training_of(connection, int(version)) if is_number else None
     if found is None:
         raise Problem(404, "No such version", "No version with this number was trained: GET /models lists them.")
     return as_json(found, None if serving is None else serving.version)

@@ -37,7 +37,12 @@ def imported(room: str) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 modules.add(node.module.split(".")[0])
     known = importlib.metadata.packages_distributions()
-    return {_normal(known[name][0]) for name in modules - ROOMS - sys.stdlib_module_names if name in known}
+    # A module that several distributions share parts of (mlflow, mlflow-tracing) is of the one that has its name.
+    return {
+        _normal(name if name in known[name] else known[name][0])
+        for name in modules - ROOMS - sys.stdlib_module_names
+        if name in known
+    }
 
 
 def _normal(name: str) -> str:
