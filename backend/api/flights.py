@@ -1,6 +1,7 @@
 """/flights: what is scheduled, and what became of it."""
 
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field
@@ -11,7 +12,6 @@ from backend.api import context, schemas
 from backend.api.auth import VIEWER, auth
 from backend.api.errors import Problem
 from backend.flights.label import disrupted
-from backend.flights.local_time import offset
 from backend.store import events as log
 from backend.store import sql
 
@@ -167,4 +167,4 @@ def _phase(row: dict[str, Any], now: int) -> Status:
 
 
 def _local(epoch: int, zone: str) -> str:
-    return clock.from_epoch(epoch + offset(zone, epoch // clock.HOUR)).strftime("%Y-%m-%dT%H:%M:%S")
+    return clock.from_epoch(epoch).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M:%S")

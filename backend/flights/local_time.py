@@ -12,19 +12,30 @@ from backend.clock import DAY, HOUR
 Ints = npt.NDArray[np.int64]
 
 
-@cache
-def offset(time_zone: str, hour: int) -> int:
-    """Seconds that the zone's clocks are ahead of UTC during that hour since 1970 (zones change on the hour)."""
-    difference = datetime.fromtimestamp(hour * HOUR, UTC).astimezone(ZoneInfo(time_zone)).utcoffset()
+def offset(time_zone: str, epoch: int) -> int:
+    """Seconds that the zone's clocks are ahead of UTC at that epoch second."""
+    difference = datetime.fromtimestamp(epoch, UTC).astimezone(ZoneInfo(time_zone)).utcoffset()
     assert difference is not None
     return int(difference.total_seconds())
 
 
+@cache
+def _offset_at_hour(time_zone: str, hour: int) -> int:
+    """`offset` at the start of that hour since 1970: an array of times asks for the same few hours again and again."""
+    return offset(time_zone, hour * HOUR)
+
+
 def to_local(epoch: Ints, zone: Ints, zone_names: tuple[str, ...]) -> Ints:
     """Local seconds (as if they were UTC) for epoch seconds, both of shape (n,); `zone` indexes `zone_names`."""
-    pairs, inverse = np.unique(epoch // HOUR * len(zone_names) + zone, return_inverse=True)
-    offsets = [offset(zone_names[pair % len(zone_names)], pair // len(zone_names)) for pair in pairs.tolist()]
-    return epoch + np.array(offsets, dtype=np.int64)[inverse]
+    hours, inverse = np.unique(epoch // HOUR * len(zone_names) + zone, return_inverse=True)
+    named = [(zone_names[both % len(zone_names)], both // len(zone_names)) for both in hours.tolist()]
+    before = np.array([_offset_at_hour(name, hour) for name, hour in named], np.int64)
+    after = np.array([_offset_at_hour(name, hour + 1) for name, hour in named], np.int64)
+    local = epoch + before[inverse]
+    # Some zones change within an hour of UTC, such as Australia/Lord_Howe on the half: there each time is looked up.
+    for position in np.flatnonzero((before != after)[inverse]).tolist():
+        local[position] = epoch[position] + offset(zone_names[zone[position]], int(epoch[position]))
+    return local
 
 
 def weekday(local: Ints) -> Ints:
