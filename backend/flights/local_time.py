@@ -1,6 +1,6 @@
 """Local clocks for arrays of UTC seconds: what the hour and the weekday are at each flight's airport."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ Ints = npt.NDArray[np.int64]
 
 def offset(time_zone: str, epoch: int) -> int:
     """Seconds that the zone's clocks are ahead of UTC at that epoch second."""
-    difference = datetime.fromtimestamp(epoch, UTC).astimezone(ZoneInfo(time_zone)).utcoffset()
+    difference = datetime.fromtimestamp(epoch, ZoneInfo(time_zone)).utcoffset()
     assert difference is not None
     return int(difference.total_seconds())
 
