@@ -2,7 +2,8 @@
 
 Rules (docs/data.md gives the reasons): a schedule is known 48 h before departure; a departure and an arrival when they
 happen; a cancellation at the scheduled departure unless the source says when; a diversion three hours after the
-scheduled arrival; an hour of weather five minutes after its end; an aircraft's assignment when it was made.
+scheduled arrival; an hour of weather five minutes after its end; an aircraft's assignment when it was made. What was
+said about a flight before its schedule is known, is known with it: whoever looks back two days then sees all of it.
 """
 
 import hashlib
@@ -58,9 +59,13 @@ def scheduled(flight: str, departure: int, arrival: int, dest: str) -> Event:
     return Event(flight, "scheduled", departure - SCHEDULE_KNOWN_BEFORE, departure, None, details)
 
 
-def assigned(flight: str, at: int, aircraft: str) -> Event:
-    """The aircraft that was planned for a flight, known when the feed says that it was assigned."""
-    return Event(flight, "assigned", at, at, None, json.dumps({"aircraft": aircraft}, separators=(",", ":")))
+def assigned(flight: str, at: int, departure: int, aircraft: str) -> Event:
+    """The aircraft that was planned for a flight, known when the feed says that it was assigned.
+
+    `departure` is the scheduled one, here and below: nothing is known of a flight before its schedule is.
+    """
+    details = json.dumps({"aircraft": aircraft}, separators=(",", ":"))
+    return Event(flight, "assigned", max(at, departure - SCHEDULE_KNOWN_BEFORE), at, None, details)
 
 
 def departed(flight: str, at: int, delay_minutes: int, aircraft: str | None = None) -> Event:
@@ -74,9 +79,9 @@ def arrived(flight: str, at: int, delay_minutes: int) -> Event:
     return Event(flight, "arrived", at, at, delay_minutes)
 
 
-def cancelled(flight: str, at: int) -> Event:
+def cancelled(flight: str, at: int, departure: int) -> Event:
     """A cancellation. `at` is when the source says that it was made, or else the scheduled departure."""
-    return Event(flight, "cancelled", at, at)
+    return Event(flight, "cancelled", max(at, departure - SCHEDULE_KNOWN_BEFORE), at)
 
 
 def diverted(flight: str, scheduled_arrival: int) -> Event:

@@ -51,14 +51,15 @@ def newest_seq(connection: Connection) -> int:
     return connection.scalar(select(func.max(sql.events.c.seq))) or 0
 
 
-def known_between(connection: Connection, after: int, until: int, schedules_since: int) -> Iterator[LogRow]:
-    """Rows of the log with `after < known_at <= until`, and schedules known after `schedules_since`, by `seq`.
+def known_between(connection: Connection, after: int, until: int, flights_since: int) -> Iterator[LogRow]:
+    """Rows of the log with `after < known_at <= until`, and those about flights after `flights_since`, by `seq`.
 
-    Outcomes need their flight's schedule, which became known days before them.
+    An outcome needs its flight's schedule, which became known days before it, and the word that took its place, which
+    may have been known before it too: a cancellation that was recorded late.
     """
     columns = sql.events.c
-    wanted = (columns.known_at > after) | ((columns.kind == "scheduled") & (columns.known_at > schedules_since))
-    statement = _LOG_ROW.where(columns.known_at <= until, columns.known_at > schedules_since, wanted)
+    wanted = (columns.known_at > after) | (columns.kind != "weather")
+    statement = _LOG_ROW.where(columns.known_at <= until, columns.known_at > flights_since, wanted)
     return _rows(connection, statement.order_by(columns.seq))
 
 

@@ -124,10 +124,10 @@ def test_the_clock_never_goes_back(queue: Engine, readings: list[Reading]) -> No
 def test_a_rebuild_gives_the_projections_that_grew_step_by_step(queue: Engine, readings: list[Reading]) -> None:
     for cut in (UNTIL - 3 * DAY, UNTIL - DAY // 2, UNTIL):
         ingest.ingest(queue, readings, cut, quiet=True)
-    append(queue, events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH"), events.assigned(FLIGHT, DEPARTURE - 9, "N1"))
+    append(queue, events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH"), events.assigned(FLIGHT, DEPARTURE - 9, DEPARTURE, "N1"))
     append(queue, events.departed(FLIGHT, DEPARTURE, 0, "N2"))
     append(queue, events.arrived(FLIGHT, ARRIVAL, 0), events.scheduled(FLIGHT, DEPARTURE, ARRIVAL + 60, "IAH"))
-    append(queue, events.cancelled("2013-01-30.UA.7.EWR", DEPARTURE))
+    append(queue, events.cancelled("2013-01-30.UA.7.EWR", DEPARTURE, DEPARTURE))
     append(queue, events.scheduled("2013-01-30.UA.7.EWR", DEPARTURE, ARRIVAL, "IAH"))
     before = [table(queue, of) for of in PROJECTIONS]
     with sql.writing(queue) as connection:
@@ -161,7 +161,7 @@ def test_a_correction_is_a_new_row_and_the_projection_shows_the_newest(queue: En
 
 
 def test_an_outcome_that_was_corrected_leaves_nothing_of_the_old_one(queue: Engine) -> None:
-    append(queue, events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH"), events.cancelled(FLIGHT, DEPARTURE))
+    append(queue, events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH"), events.cancelled(FLIGHT, DEPARTURE, DEPARTURE))
     append(queue, events.departed(FLIGHT, DEPARTURE, 0), events.arrived(FLIGHT, ARRIVAL + 600, 10))
     row = flight_row(queue)
     assert (row["cancelled_at"], row["arrived_at"], row["arrival_delay_minutes"]) == (None, ARRIVAL + 600, 10)
@@ -176,7 +176,7 @@ def test_an_outcome_that_was_corrected_leaves_nothing_of_the_old_one(queue: Engi
         events.scheduled(FLIGHT, DEPARTURE, ARRIVAL + 60, "IAH"),
         events.departed(FLIGHT, DEPARTURE + 60, 1, "N1"),
         events.arrived(FLIGHT, ARRIVAL + 60, 1),
-        events.cancelled(FLIGHT, DEPARTURE),
+        events.cancelled(FLIGHT, DEPARTURE, DEPARTURE),
     ],
     ids=lambda event: event.kind,
 )

@@ -127,7 +127,7 @@ def a_change(log_flights: list[Scheduled], as_of: int, rng: random.Random) -> Ev
         make = events.departed if kind == "departed" else events.arrived
         return make(found.id, moment, minutes)
     if kind == "cancelled":
-        return events.cancelled(found.id, moment)
+        return events.cancelled(found.id, moment, found.departure)
     return events.diverted(found.id, moment - events.DIVERSION_KNOWN_AFTER)
 
 

@@ -13,19 +13,23 @@ DEPARTURE = datetime(2013, 4, 1, 9, 15, tzinfo=UTC)
 ARRIVAL = datetime(2013, 4, 1, 13, 25, tzinfo=UTC)
 LEFT = DEPARTURE + timedelta(minutes=7)
 LANDED = ARRIVAL + timedelta(minutes=21)
+SCHEDULE_KNOWN = DEPARTURE - timedelta(hours=48)
 DECIDED = DEPARTURE - timedelta(hours=5)
+LONG_BEFORE = DEPARTURE - timedelta(days=40)
 HOUR = datetime(2013, 4, 1, 14, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("event", "known"),
     [
-        (events.scheduled(FLIGHT, to_epoch(DEPARTURE), to_epoch(ARRIVAL), "IAH"), DEPARTURE - timedelta(hours=48)),
-        (events.assigned(FLIGHT, to_epoch(DECIDED), "N14228"), DECIDED),
+        (events.scheduled(FLIGHT, to_epoch(DEPARTURE), to_epoch(ARRIVAL), "IAH"), SCHEDULE_KNOWN),
+        (events.assigned(FLIGHT, to_epoch(DECIDED), to_epoch(DEPARTURE), "N14228"), DECIDED),
+        (events.assigned(FLIGHT, to_epoch(LONG_BEFORE), to_epoch(DEPARTURE), "N14228"), SCHEDULE_KNOWN),
         (events.departed(FLIGHT, to_epoch(LEFT), 7, "N14228"), LEFT),
         (events.arrived(FLIGHT, to_epoch(LANDED), 21), LANDED),
-        (events.cancelled(FLIGHT, to_epoch(DEPARTURE)), DEPARTURE),
-        (events.cancelled(FLIGHT, to_epoch(DECIDED)), DECIDED),
+        (events.cancelled(FLIGHT, to_epoch(DEPARTURE), to_epoch(DEPARTURE)), DEPARTURE),
+        (events.cancelled(FLIGHT, to_epoch(DECIDED), to_epoch(DEPARTURE)), DECIDED),
+        (events.cancelled(FLIGHT, to_epoch(LONG_BEFORE), to_epoch(DEPARTURE)), SCHEDULE_KNOWN),
         (events.diverted(FLIGHT, to_epoch(ARRIVAL)), ARRIVAL + timedelta(hours=3)),
         (events.weather("EWR", to_epoch(HOUR), {"temp": 39.0}), HOUR + timedelta(hours=1, minutes=5)),
     ],
@@ -38,10 +42,10 @@ def test_each_kind_of_fact_is_known_at_its_time(event: Event, known: datetime) -
 def test_each_kind_has_an_event() -> None:
     made = {
         events.scheduled(FLIGHT, 0, 1, "IAH").kind,
-        events.assigned(FLIGHT, 0, "N1").kind,
+        events.assigned(FLIGHT, 0, 0, "N1").kind,
         events.departed(FLIGHT, 0, 0).kind,
         events.arrived(FLIGHT, 0, 0).kind,
-        events.cancelled(FLIGHT, 0).kind,
+        events.cancelled(FLIGHT, 0, 0).kind,
         events.diverted(FLIGHT, 0).kind,
         events.weather("EWR", 0, {}).kind,
     }

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sqlalchemy import Connection, Engine, insert
 
 from backend.clock import DAY, HOUR, to_epoch
-from backend.flights import features
+from backend.flights import events, features
 from backend.flights.events import Event
 from backend.flights.facts import Facts, from_rows
 from backend.flights.features import Flights
@@ -23,18 +23,23 @@ from backend.model import bundle, dataset
 from backend.model.scoring import Calibration, Encoder
 from backend.store import events as store
 from backend.store import sql
-from tests.unit.small_log import airports, asked_about, changed, places, real_log
+from tests.unit.small_log import airports, asked_about, changed, flights_in, places, real_log
 
 UNTIL = to_epoch(datetime(2013, 4, 12, tzinfo=UTC))
 
 
 @pytest.fixture(name="log", scope="module")
 def make_log() -> list[Event]:
-    """Two months, thinned, with four hundred corrections, late facts and contradictions around several moments."""
+    """Two months, thinned, with four hundred corrections, late facts and contradictions around several moments.
+
+    And with flights that were cancelled forty days ahead.
+    """
     rng = random.Random(20130310)
     log = list(real_log(date(2013, 2, 1), date(2013, 4, 10), 60))
     for day in (date(2013, 3, 1), date(2013, 3, 8), date(2013, 3, 10), date(2013, 4, 5)):
         log = changed(log, to_epoch(datetime(day.year, day.month, day.day, 17, tzinfo=UTC)), 100, rng)
+    for flight in rng.sample(flights_in(log), 40):
+        log.append(events.cancelled(flight.id, flight.departure - 40 * DAY, flight.departure))
     return [event for event in log if event.known_at <= UNTIL]
 
 

@@ -146,7 +146,7 @@ def _events_of(word: _Word) -> Iterator[Event]:
         yield events.departed(flight, left_at, departure_delay, aircraft)
     if cancelled:
         # A flight that left its gate and came back was cancelled after it had left.
-        yield events.cancelled(flight, max(departure, left_at))
+        yield events.cancelled(flight, max(departure, left_at), departure)
     elif diverted:
         yield events.diverted(flight, arrival)
     elif arrival_delay is not None:
