@@ -124,7 +124,11 @@ def test_the_clock_never_goes_back(queue: Engine, readings: list[Reading]) -> No
 def test_a_rebuild_gives_the_projections_that_grew_step_by_step(queue: Engine, readings: list[Reading]) -> None:
     for cut in (UNTIL - 3 * DAY, UNTIL - DAY // 2, UNTIL):
         ingest.ingest(queue, readings, cut, quiet=True)
-    append(queue, events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH"), events.assigned(FLIGHT, DEPARTURE - 9, DEPARTURE, "N1"))
+    append(
+        queue,
+        events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH"),
+        events.assigned(FLIGHT, DEPARTURE - 9, DEPARTURE, "N1"),
+    )
     append(queue, events.departed(FLIGHT, DEPARTURE, 0, "N2"))
     append(queue, events.arrived(FLIGHT, ARRIVAL, 0), events.scheduled(FLIGHT, DEPARTURE, ARRIVAL + 60, "IAH"))
     append(queue, events.cancelled("2013-01-30.UA.7.EWR", DEPARTURE, DEPARTURE))
