@@ -234,6 +234,37 @@ def test_an_empty_line_is_no_row_and_the_lines_after_it_keep_their_numbers(tmp_p
     assert (reading.read, [reject.line for reject in reading.rejects]) == (2, [4])
 
 
+@pytest.mark.parametrize(
+    ("bad", "refused"),
+    [
+        (
+            GOOD[: -len(",0.00,0.00")],
+            ("CANCELLED", "", "is missing: the line has 10 fields, and the header names 12 columns"),
+        ),
+        ("2024-07-01", ("OP_UNIQUE_CARRIER", "", "is missing: the line has 1 fields, and the header names 12 columns")),
+        (
+            GOOD.replace("IAH", "Houston, TX"),
+            ("DIVERTED", "0.00", "is not the last: the line has 13 fields, and the header names 12 columns"),
+        ),
+        (GOOD.replace("N14228", '"N14228'), ("FL_DATE", "", "is no line of CSV: unexpected end of data")),
+        (GOOD.replace("N14228", "N\udcff"), ("FL_DATE", "", "is no line of CSV: 'utf-8' codec can't decode byte 0xff")),
+    ],
+    ids=["too few", "one", "too many", "open quote", "not UTF-8"],
+)
+def test_a_line_that_is_no_row_is_refused_alone(tmp_path: Path, bad: str, refused: tuple[str, str, str]) -> None:
+    path = tmp_path / "ontime.csv"
+    path.write_bytes("\n".join((HEADER, GOOD, bad, OTHER)).encode(errors="surrogateescape"))
+    reading = bts.read(path)
+    ((*place, reason),) = reading.rejects
+    assert tuple(place) == ("ontime.csv", 3, *refused[:2])
+    assert reason.startswith(refused[2])
+    assert (reading.read, reading.events) == (3, read(tmp_path, GOOD, OTHER).events)
+
+
+def test_a_row_whose_last_field_is_empty_has_all_its_fields(tmp_path: Path) -> None:
+    assert read(tmp_path, GOOD.removesuffix("0.00")).events == read(tmp_path, GOOD).events
+
+
 def test_a_missing_column_refuses_the_file_and_gives_both_of_its_names(tmp_path: Path) -> None:
     reading = read(tmp_path, GOOD, header=HEADER.replace("CRS_ARR_TIME", "ARRIVES"))
     assert not reading.events
@@ -242,7 +273,7 @@ def test_a_missing_column_refuses_the_file_and_gives_both_of_its_names(tmp_path:
     ]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"\x89PNG\r\n\x1a\n\xff\xfe", b"PK\x03\x04\xff", b'a,b\n"1,2'])
+@pytest.mark.parametrize("content", [b"", b"\n", b"\x89PNG\r\n\x1a\n\xff\xfe", b"PK\x03\x04\xff", b'"FL_DATE,'])
 def test_what_is_no_csv_is_refused_as_such(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "ontime.csv"
     path.write_bytes(content)
