@@ -12,87 +12,44 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from backend import clock
 from backend import settings as settings_module
-from backend.flights import features
+from backend.flights import asked, features
+from backend.flights.asked import Fault, Schedule
 from backend.model import scoring
 from backend.model.serving import NoChampionError, Serving
 from backend.store import events as log
-from backend.store import migrate, sql
+from backend.store import migrate, schedules, sql
 from backend.store.blobs import Blobs
 
 ADDED = ("as_of", "lead_time_minutes", "probability", "band", "model_version", "error")
 CHUNK = 10_000
 
-Schedule = tuple[str, int, str, str, int, int | None]
-
 
 def score(connection: Connection, serving: Serving, rows: Sequence[dict[str, str]], as_of: int) -> list[dict[str, str]]:
     """Each row with ADDED. Raises NoChampionError where nothing serves."""
-    places = set(connection.scalars(select(sql.airports.c.code)))
-    schedules: list[Schedule] = []
-    scored: list[int] = []
     answers = [dict(row) | dict.fromkeys(ADDED, "") | {"as_of": clock.iso(as_of) or ""} for row in rows]
-    for position, row in enumerate(rows):
-        try:
-            schedules.append(_schedule(connection, row, places, as_of))
-            scored.append(position)
-        except ValueError as error:
-            answers[position]["error"] = str(error)
-    answer = serving.answer(connection, features.flights_of(schedules), as_of)
-    for position, schedule, probability in zip(scored, schedules, answer.probability.tolist(), strict=True):
-        answers[position] |= {
-            "lead_time_minutes": str((schedule[4] - as_of) // clock.MINUTE),
+    resolved = schedules.resolve(connection, [asked.from_row(row) for row in rows], as_of)
+    good = [(place, found) for place, found in enumerate(resolved) if isinstance(found, Schedule)]
+    answer = serving.answer(connection, features.flights_of([schedule.plan for _, schedule in good]), as_of)
+    for (place, schedule), probability in zip(good, answer.probability.tolist(), strict=True):
+        answers[place] |= {
+            "lead_time_minutes": str((schedule.departure - as_of) // clock.MINUTE),
             "probability": repr(probability),
             "band": scoring.band(probability),
             "model_version": str(answer.version),
         }
+    for row, found, said in zip(rows, resolved, answers, strict=True):
+        if isinstance(found, list):
+            said["error"] = "; ".join(_in_words(row, fault) for fault in found)
     return answers
 
 
-def _schedule(connection: Connection, row: dict[str, str], places: set[str], as_of: int) -> Schedule:
-    """The row's schedule. Raises ValueError, in words, for a row that cannot be asked about."""
-    table = sql.flights.c
-    stored = (table.carrier, table.number, table.origin, table.dest, table.scheduled_departure, table.scheduled_arrival)
-    if row.get("id"):
-        found = connection.execute(select(*stored).where(table.id == row["id"])).first()
-        if found is None:
-            raise ValueError(f"id: {row['id']} is no flight whose schedule is stored")
-        schedule: Schedule = tuple(found)
-    else:
-        missing = [name for name in ("carrier", "flight", "origin", "dest", "scheduled_departure") if not row.get(name)]
-        if missing:
-            raise ValueError(f"{', '.join(missing)}: no value")
-        if not row["flight"].isdecimal() or not 0 < int(row["flight"]) <= 9999:
-            raise ValueError(f"flight: {row['flight']} is no flight number, 1 to 9999")
-        departure, arrival = _time(row, "scheduled_departure"), None
-        if row.get("scheduled_arrival"):
-            arrival = _time(row, "scheduled_arrival")
-            if not departure < arrival <= departure + clock.DAY:
-                raise ValueError("scheduled_arrival: is not within 24 hours after the scheduled departure")
-        schedule = (row["carrier"], int(row["flight"]), row["origin"], row["dest"], departure, arrival)
-        same = (table.scheduled_departure == departure) & (table.carrier == schedule[0])
-        same &= (table.number == schedule[1]) & (table.origin == schedule[2])
-        found = connection.execute(select(*stored).where(same)).first()
-        if found is not None and arrival is None and found.dest == schedule[3]:
-            schedule = tuple(found)
-    for name, code in (("origin", schedule[2]), ("dest", schedule[3])):
-        if code not in places:
-            raise ValueError(f"{name}: {code} is not a known airport")
-    if not schedule[0].isascii() or not 2 <= len(schedule[0]) <= 3:
-        raise ValueError(f"carrier: {schedule[0]} is no carrier's code")
-    if not as_of <= schedule[4] <= as_of + features.LONGEST_LEAD:
-        raise ValueError(f"scheduled_departure: is not within 24 hours after {clock.iso(as_of)}")
-    return schedule
-
-
-def _time(row: dict[str, str], name: str) -> int:
-    try:
-        return clock.to_epoch(datetime.fromisoformat(row[name]))
-    except (ValueError, OverflowError) as error:
-        raise ValueError(f"{name}: {row[name]} is no ISO 8601 time with its zone, like 2013-04-01T09:15:00Z") from error
+def _in_words(row: dict[str, str], fault: Fault) -> str:
+    value = row.get(fault.field)
+    return f"{fault.field}: {value} {fault.reason}" if value else f"{fault.field} {fault.reason}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

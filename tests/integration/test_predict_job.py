@@ -85,23 +85,30 @@ def test_each_bad_row_says_why_and_the_good_one_is_scored(
     good = stored[0] | {"id": ""}
     bad = {
         "id: ": {"id": "2013-04-01.UA.9999.EWR"},
-        "carrier, dest: no value": {"carrier": "", "dest": ""},
+        "carrier has no value; dest has no value": {"carrier": "", "dest": ""},
         "flight: ": {"flight": "12a"},
         "scheduled_departure: soon is no ISO 8601": {"scheduled_departure": "soon"},
         "scheduled_departure: 2013-04-01T12:00:00 is no": {"scheduled_departure": "2013-04-01T12:00:00"},
-        "scheduled_departure: is not within 24 hours": {
+        "scheduled_departure: 2013-04-09T12:00:00Z is more than 24 hours after": {
             "scheduled_departure": "2013-04-09T12:00:00Z",
             "scheduled_arrival": "",
         },
-        "scheduled_arrival: is not within": {"scheduled_arrival": good["scheduled_departure"]},
+        "scheduled_departure: 2013-03-31T12:00:00Z had passed": {
+            "scheduled_departure": "2013-03-31T12:00:00Z",
+            "scheduled_arrival": "",
+        },
+        f"scheduled_arrival: {good['scheduled_departure']} is not within": {
+            "scheduled_arrival": good["scheduled_departure"]
+        },
         "origin: XXX is not a known airport": {"origin": "XXX"},
         "dest: QQQ is not a known airport": {"dest": "QQQ"},
-        "carrier: UNITED is no carrier": {"carrier": "UNITED"},
+        "carrier: UNITED is not a known carrier": {"carrier": "UNITED"},
+        "carrier: ZZ is not a known carrier": {"carrier": "ZZ"},
     }
     source = write(tmp_path / "in.csv", ["id", *COLUMNS], [good, *(good | change for change in bad.values())])
     result = run(world_copy, source, "--output", tmp_path / "out.csv")
     assert result.returncode == 1, result.stderr
-    assert "1 of 11 flights scored" in result.stdout
+    assert "1 of 13 flights scored" in result.stdout
     first, *others = read(tmp_path / "out.csv")
     assert first["probability"] and not first["error"]
     for line, (row, reason) in enumerate(zip(others, bad, strict=True), start=3):
