@@ -9,6 +9,8 @@ from backend import clock
 from backend import settings as settings_module
 from backend.api import (
     context,
+    decisions,
+    deployments,
     errors,
     flights,
     health,
@@ -16,6 +18,7 @@ from backend.api import (
     models,
     openapi,
     predictions,
+    promotions,
     schemas,
     sessions,
     status,
@@ -31,6 +34,9 @@ BLUEPRINTS = (
     predictions.bp,
     flights.bp,
     models.bp,
+    promotions.bp,
+    deployments.bp,
+    decisions.bp,
     status.bp,
     training.bp,
     jobs.bp,

@@ -29,7 +29,7 @@ from backend.model.dataset import World
 from backend.model.serving import NoChampionError, Serving
 from backend.model.train import Fitted
 from backend.settings import Settings
-from backend.store import deployments, migrate, sql
+from backend.store import deployments, ledger, migrate, sql
 from backend.store import events as log
 from backend.store.blobs import Blobs
 
@@ -194,13 +194,13 @@ def _record(
     summary = (
         f"Version {version} was trained on {metadata['flights']:,} flights: AUC {auc:.3f}, Brier {brier:.4f} at 2 h."
     )
-    deployments.decide(connection, "trained", now, data_at, actor, summary, metadata)
+    ledger.decide(connection, "trained", now, data_at, actor, summary, metadata)
     try:
         Serving(blobs).champion(connection)
         return False
     except NoChampionError as error:
         why = f"Version {version} becomes the champion, since nothing else serves: {error}"
-    decision = deployments.decide(connection, "promoted", now, data_at, actor, why, {"version": version})
+    decision = ledger.decide(connection, "promoted", now, data_at, actor, why, {"version": version})
     deployments.deploy(connection, version, name, metadata["bundle_sha256"], now, data_at, decision)
     return True
 

@@ -1,14 +1,17 @@
 """/models: the versions that were trained, with their figures and lineage, from the ledger."""
 
-from typing import Any
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 
 from backend.api import context, schemas
 from backend.api.auth import VIEWER, auth
 from backend.api.errors import Problem
-from backend.store import deployments
+from backend.model.serving import NoChampionError
+from backend.store import deployments, ledger
+from backend.store.deployments import Roles
 
 bp = APIBlueprint("models", __name__, tag="Models", url_prefix="/models")
 
@@ -77,7 +80,10 @@ class Version(BaseModel):
     """A trained version."""
 
     version: str
-    role: str | None = Field(description="champion for the version that answers")
+    role: Literal["champion", "challenger", "previous"] | None = Field(
+        description="champion: the version that answers. challenger: the one that was trained last, if it never "
+        "served. previous: the one that a rollback goes to."
+    )
     trained_at: str
     data_from: str
     data_until: str
@@ -110,10 +116,28 @@ class Page(schemas.Query):
     cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
 
 
-def as_json(evidence: dict[str, Any], champion: int | None) -> dict[str, Any]:
+def roles(connection: Connection) -> Roles:
+    """Which version is what. The champion is the one that answers, even while a newer one cannot be loaded."""
+    try:
+        answering = context.get().serving.champion(connection)[0].version
+    except NoChampionError:
+        answering = None
+    return deployments.roles(connection, answering)
+
+
+def trained(connection: Connection, version: str) -> dict[str, Any]:
+    """What the training of that version said. Raises Problem 404."""
+    is_number = version.isascii() and version.isdecimal() and len(version) < 10
+    found = ledger.training_of(connection, int(version)) if is_number else None
+    if found is None:
+        raise Problem(404, "No such version", "No version with this number was trained: GET /models lists them.")
+    return found
+
+
+def as_json(evidence: dict[str, Any], held: Roles) -> dict[str, Any]:
     """A version as the API shows it, from the evidence of its training."""
-    role = "champion" if evidence["version"] == champion else None
-    return {"version": str(evidence["version"]), "role": role} | {name: evidence[name] for name in SHOWN}
+    said = {"version": str(evidence["version"]), "role": held.of(evidence["version"])}
+    return said | {name: evidence[name] for name in SHOWN}
 
 
 @bp.get("")
@@ -126,10 +150,9 @@ def listing(page: Page) -> dict[str, Any]:
     Every version that was trained, newest first, with its figures beside the baseline's.
     """
     with context.get().engine.connect() as connection:
-        serving = deployments.current(connection)
-        rows = deployments.decisions(connection, "trained", page.limit + 1, page.cursor)
-    champion = None if serving is None else serving.version
-    items = [as_json(row.evidence, champion) for row in rows[: page.limit]]
+        held = roles(connection)
+        rows = ledger.decisions(connection, "trained", page.limit + 1, page.cursor)
+    items = [as_json(row.evidence, held) for row in rows[: page.limit]]
     return {"items": items, "next": str(rows[page.limit - 1].id) if len(rows) > page.limit else None}
 
 
@@ -139,9 +162,4 @@ def listing(page: Page) -> dict[str, Any]:
 def get(version: str) -> dict[str, Any]:
     """One version"""
     with context.get().engine.connect() as connection:
-        serving = deployments.current(connection)
-        is_number = version.isascii() and version.isdecimal() and len(version) < 10
-        found = deployments.training_of(connection, int(version)) if is_number else None
-    if found is None:
-        raise Problem(404, "No such version", "No version with this number was trained: GET /models lists them.")
-    return as_json(found, None if serving is None else serving.version)
+        return as_json(trained(connection, version), roles(connection))

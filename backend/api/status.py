@@ -10,7 +10,7 @@ from backend import clock
 from backend.api import context, models
 from backend.api.auth import VIEWER, auth
 from backend.flights.label import FINAL_AFTER, LATE_MINUTES
-from backend.store import deployments, jobs, sql
+from backend.store import deployments, jobs, ledger, sql
 from backend.store import events as log
 
 bp = APIBlueprint("status", __name__, tag="Status")
@@ -115,13 +115,12 @@ def status() -> dict[str, Any]:
 
 
 def _champion(connection: Connection) -> dict[str, Any] | None:
-    serving = deployments.current(connection)
-    if serving is None:
-        return None
-    trained = deployments.training_of(connection, serving.version)
+    held = models.roles(connection)
+    trained = None if held.champion is None else ledger.training_of(connection, held.champion)
     if trained is None:
         return None
-    return models.as_json(trained, serving.version) | {"since": clock.iso(serving.since)}
+    since = next(one.since for one in reversed(deployments.standing(connection)) if one.version == held.champion)
+    return models.as_json(trained, held) | {"since": clock.iso(since)}
 
 
 def _base_rate(connection: Connection, now: int) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from backend import clock
 from backend.flights import events, features
 from backend.model import bundle, scoring
 from backend.model.serving import Serving
-from backend.store import deployments, sql
+from backend.store import deployments, ledger, sql
 from backend.store import events as log
 from backend.store.blobs import Blobs
 from tests.conftest import PASSWORD, World
@@ -198,7 +198,7 @@ def deploy_second(world: World, damaged: bool = False) -> None:
         assert first is not None
         content = as_version(blobs.read(first.bundle), 2)
         blobs.write("bundles/2.zip", flipped(content) if damaged else content)
-        decision = deployments.decide(connection, "promoted", 1, 1, "tests", "the same again", {"version": 2})
+        decision = ledger.decide(connection, "promoted", 1, 1, "tests", "the same again", {"version": 2})
         deployments.deploy(connection, 2, "bundles/2.zip", bundle.sha256(content), 1, 1, decision)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from backend.model import bundle, dataset, tracking
 from backend.model.bundle import Bundle
 from backend.settings import Settings
-from backend.store import deployments, sql
+from backend.store import deployments, ledger, sql
 from backend.store import events as log
 from backend.store.blobs import Blobs
 from jobs import training
@@ -110,7 +110,7 @@ def test_a_second_training_replaces_nothing_and_names_the_same_data_alike(world_
     assert (result["version"], result["promoted"]) == (2, False)
     assert deployed_rows(settings) == 1 and champion(settings).version == first.version
     with sql.open_engine(settings.database_url).connect() as connection:
-        said = deployments.training_of(connection, 2)
+        said = ledger.training_of(connection, 2)
     assert said is not None and said["data_digest"] == first.metadata["data_digest"]
     assert said["metrics"] == pytest.approx(first.metadata["metrics"])
     client = client_of(settings)
