@@ -64,10 +64,13 @@ def places(connection: Connection) -> Places:
     return Places(Airport(*row) for row in connection.execute(select(sql.airports)))
 
 
-def load(connection: Connection, until: int, since: int = 0) -> World:
-    """Everything that was known by `until` about flights from `since` on, with the history that they need."""
+def load(connection: Connection, until: int, since: int = 0, seq: int | None = None) -> World:
+    """Everything that was known by `until` about flights from `since` on, with the history that they need.
+
+    With `seq`, only what had been recorded by then: the same world as it was loaded when that fact was the newest.
+    """
     start = max(0, since - LONGEST_WINDOW - features.LONGEST_LEAD)
-    rows = log.known_between(connection, start, until, max(0, start - SCHEDULES_BEFORE))
+    rows = log.known_between(connection, start, until, max(0, start - SCHEDULES_BEFORE), seq)
     return world(facts_module.from_rows(rows), places(connection))
 
 

@@ -51,8 +51,12 @@ def newest_seq(connection: Connection) -> int:
     return connection.scalar(select(func.max(sql.events.c.seq))) or 0
 
 
-def known_between(connection: Connection, after: int, until: int, flights_since: int) -> Iterator[LogRow]:
+def known_between(
+    connection: Connection, after: int, until: int, flights_since: int, recorded_until: int | None = None
+) -> Iterator[LogRow]:
     """Rows of the log with `after < known_at <= until`, and those about flights after `flights_since`, by `seq`.
+
+    With `recorded_until`, only rows with at most that `seq`: the log as it was once.
 
     An outcome needs its flight's schedule, which became known days before it, and the word that took its place, which
     may have been known before it too: a cancellation that was recorded late.
@@ -60,6 +64,8 @@ def known_between(connection: Connection, after: int, until: int, flights_since:
     columns = sql.events.c
     wanted = (columns.known_at > after) | (columns.kind != "weather")
     statement = _LOG_ROW.where(columns.known_at <= until, columns.known_at > flights_since, wanted)
+    if recorded_until is not None:
+        statement = statement.where(columns.seq <= recorded_until)
     return _rows(connection, statement.order_by(columns.seq))
 
 
