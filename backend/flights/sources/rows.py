@@ -3,7 +3,8 @@
 A bad row is refused with its file, line, column and reason; the others go on.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,13 @@ from backend.flights.places import Airport
 # Columns of the table, as text just as the source has them; "" or NaN is a missing value. `line` is the line in `file`.
 COLUMNS = ("date", "carrier", "number", "origin", "dest", "scheduled_departure", "scheduled_arrival")
 OPTIONAL = ("departure_delay", "arrival_delay", "aircraft", "cancelled", "diverted")
+COLUMN_OF_KIND = {
+    "scheduled": "scheduled_departure",
+    "departed": "departure_delay",
+    "arrived": "arrival_delay",
+    "cancelled": "cancelled",
+    "diverted": "diverted",
+}
 
 LONGEST_FLIGHT = 20 * 3600
 SHORTEST_FLIGHT = 10 * 60
@@ -34,12 +42,23 @@ class Reject(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a source holds: events in order of `known_at`, rows read, rows repeated in it, and rows refused."""
+    """What a source holds: events in order of `known_at`, rows read, rows repeated in it, and rows refused.
+
+    `lines` is where in `file` each flight or hour stands, by the events' subject; `columns` is the source's name for
+    what each kind of event says.
+    """
 
     events: list[Event]
     read: int
     repeated: int
     rejects: list[Reject]
+    file: str = ""
+    lines: Mapping[str, int] = MappingProxyType({})
+    columns: Mapping[str, str] = MappingProxyType({})
+
+    def refusal(self, subject: str, kind: str, reason: str) -> Reject:
+        """The refusal of the row about that flight or hour, for what it says with that kind of event."""
+        return Reject(self.file, self.lines[subject], self.columns[kind], subject, reason)
 
 
 class _Checked:
@@ -126,11 +145,13 @@ def to_events(file: str, table: pd.DataFrame, names: dict[str, str], airports: d
     minutes = [[None if np.isnan(m) else int(m) for m in delay] for delay in (departure_delay, arrival_delay)]
     flags = (flag["cancelled"].tolist(), flag["diverted"].tolist())
     words = list(zip(ids, departure.tolist(), arrival.tolist(), table["dest"], aircraft, *minutes, *flags, strict=True))
-    said = _one_word_each(checked, words)
-    made = [event for word in said for event in _events_of(word)]
+    first = _first_rows(checked, words)
+    made = [event for position in first.values() for event in _events_of(words[position])]
     made.sort(key=lambda event: (event.known_at, event.subject, event.kind))
-    repeated = int(checked.good.sum()) - len(said)
-    return Reading(made, len(table), repeated, sorted(checked.rejects, key=lambda reject: reject.line))
+    rejects = sorted(checked.rejects, key=lambda reject: reject.line)
+    lines = dict(zip(first, table["line"].to_numpy()[list(first.values())].tolist(), strict=True))
+    columns = {kind: names[column] for kind, column in COLUMN_OF_KIND.items()}
+    return Reading(made, len(table), int(checked.good.sum()) - len(first), rejects, file, lines, columns)
 
 
 # What a row says: id, scheduled departure and arrival, destination, aircraft, delays in minutes, cancelled, diverted.
@@ -171,8 +192,8 @@ def _instant(checked: _Checked, column: str, days: pd.Series, place: str, airpor
     return epoch
 
 
-def _one_word_each(checked: _Checked, words: list[_Word]) -> list[_Word]:
-    """The first row of each flight. The same row again is passed over; one that says something else is refused."""
+def _first_rows(checked: _Checked, words: list[_Word]) -> dict[str, int]:
+    """Where each flight's first row is. The same row again is passed over; one that says something else is refused."""
     first: dict[str, int] = {}
     contradicts = np.zeros(len(words), bool)
     for position, (word, good) in enumerate(zip(words, checked.good.tolist(), strict=True)):
@@ -180,4 +201,4 @@ def _one_word_each(checked: _Checked, words: list[_Word]) -> list[_Word]:
             contradicts[position] = words[first.setdefault(word[0], position)] != word
     lines = checked.table["line"].tolist()
     checked.refuse(contradicts, "number", lambda position: f"contradicts line {lines[first[words[position][0]]]}")
-    return [words[position] for position in first.values()]
+    return first
