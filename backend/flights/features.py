@@ -24,10 +24,10 @@ Columns = dict[str, npt.NDArray[Any]]
 Keys = dict[str, Ints]
 
 # Changes whenever a column is added, removed or computed in another way: a bundle serves only with its own list.
-VERSION = "1"
+VERSION = "2"
 
 LONGEST_LEAD = 24 * HOUR
-HOURS = {"1h": HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "24h": DAY, "48h": 2 * DAY}
+HOURS = {"1h": HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "24h": DAY, "48h": 2 * DAY, "72h": 3 * DAY, "28d": LONGEST_WINDOW}
 SHRINK_TO_MEAN = 20  # flights of the mean that a group's own record is mixed with
 DAY_BEGINS = 4 * HOUR  # local time at which an airport's day of operation begins
 UNKNOWN_ARRIVAL = -1
@@ -154,6 +154,18 @@ OUTCOME_WINDOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("carrier_dest", ("24h",)),
     ("number", ("48h",)),
 )
+# Minutes that flights lost between departure and arrival against their plan: winds, queues, and how much reserve the
+# schedule of a route holds. The label is about the arrival, so that these say what delays at departure cannot.
+ENROUTE_WINDOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("all", ("3h", "24h")),
+    ("origin", ("24h",)),
+    ("carrier", ("24h", "28d")),
+    ("dest", ("6h", "24h", "72h")),
+    ("region", ("6h", "24h", "72h")),
+    ("route", ("28d",)),
+    ("number", ("28d",)),
+    ("carrier_dest", ("28d",)),
+)
 RECORDS = ("number", "route", "carrier_dest", "carrier_hour", "origin_hour", "origin_carrier", "dest", "carrier")
 
 
@@ -170,11 +182,15 @@ def _delays(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None
     for group, windows in OUTCOME_WINDOWS:
         seen = history.outcomes[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
         for position, window in enumerate(windows):
-            count, disrupted, cancelled, arrived, delay = seen[:, position].T
+            count, disrupted, cancelled, arrived, delay, _, _ = seen[:, position].T
             columns[f"{group}_arrival_delay_{window}"] = _ratio(delay, arrived)
             columns[f"{group}_disrupted_{window}"] = _ratio(disrupted, count)
             if window == "6h":
                 columns[f"{group}_cancelled_{window}"] = cancelled
+    for group, windows in ENROUTE_WINDOWS:
+        seen = history.outcomes[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
+        for position, window in enumerate(windows):
+            columns[f"{group}_enroute_delay_{window}"] = _ratio(seen[:, position, 6], seen[:, position, 5])
 
 
 def _today(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
@@ -185,7 +201,7 @@ def _today(columns: Columns, flights: Flights, as_of: Ints, history: History, ke
         count, delay, late = history.departures[name].between(keys[name], after, until)[:, 0].T
         columns[f"{name}_departure_delay_today"] = _ratio(delay, count)
         columns[f"{name}_departures_late_today"] = _ratio(late, count)
-        count, disrupted, cancelled, _, _ = history.outcomes[name].between(keys[name], after, until)[:, 0].T
+        count, disrupted, cancelled, *_ = history.outcomes[name].between(keys[name], after, until)[:, 0].T
         columns[f"{name}_disrupted_today"] = _ratio(disrupted, count)
         columns[f"{name}_cancelled_today"] = cancelled
 
@@ -208,9 +224,8 @@ def _records(columns: Columns, as_of: Ints, history: History, keys: Keys) -> Non
     month = history.outcomes["all"].past(keys["all"], as_of, (LONGEST_WINDOW,))[:, 0]
     mean = _ratio(month[:, 1], month[:, 0])
     for name in RECORDS:
-        count, disrupted, _, arrived, delay = history.outcomes[name].past(keys[name], as_of, (LONGEST_WINDOW,))[:, 0].T
+        count, disrupted, *_ = history.outcomes[name].past(keys[name], as_of, (LONGEST_WINDOW,))[:, 0].T
         columns[f"{name}_disrupted_28d"] = (disrupted - mean * count) / (count + SHRINK_TO_MEAN)
-        columns[f"{name}_arrival_delay_28d"] = _ratio(delay, arrived)
 
 
 def _overdue(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
@@ -254,7 +269,9 @@ def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) 
     inside &= stamps >> 32 == flights.origin[:, None]
     seen = np.where(inside[:, :, None], values[rows], np.nan)
     latest = {name: seen[:, 0, position] for position, name in enumerate(WEATHER_FIELDS)}
-    earlier = {name: seen[:, 3, position] for position, name in enumerate(WEATHER_FIELDS)}
+    three_hours_before = stamps == stamps[:, :1] - 3 * HOUR
+    before = np.fmax.reduce(np.where(three_hours_before[:, :, None], seen, np.nan), axis=1)
+    earlier = {name: before[:, position] for position, name in enumerate(WEATHER_FIELDS)}
     fields = {name: seen[:, :, position] for position, name in enumerate(WEATHER_FIELDS)}
     columns["weather_age_minutes"] = np.where(inside[:, 0], (station_now - stamps[:, 0]) // MINUTE, np.nan)
     # Levels of temperature and pressure are left out: they are mostly the season's, and made the next month's Brier

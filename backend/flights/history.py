@@ -14,6 +14,7 @@ from backend.flights.windows import FOREVER, OpenIntervals, WindowSums
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 LONGEST_WINDOW = 28 * DAY
 KNOWN_WITHIN = 3 * DAY  # of the scheduled departure; what becomes known later says nothing of other flights
@@ -21,6 +22,7 @@ KNOWN_WITHIN = 3 * DAY  # of the scheduled departure; what becomes known later s
 SCHEDULES_BEFORE = 7 * DAY
 OVERDUE_AT_MOST = 12 * HOUR  # a flight that has not left after so long waits for a fact, not for a runway
 _DELAY_RANGE = (-30, 300)  # minutes: one aircraft that waits for days is not what its airport does
+_ENROUTE_RANGE = (-60, 90)
 
 
 DEPARTURES = ("all", "region", "origin", "origin_carrier", "carrier", "origin_hour", "dest")
@@ -62,8 +64,9 @@ class Weather:
 class History:
     """Facts up to some moment, in the shape in which `features.build` asks for them, each by the name of its group.
 
-    `departures` sum (count, delay minutes, late) and `outcomes` (count, disrupted, cancelled, arrived, delay minutes)
-    by when they became known; `demand` sums (count, block seconds) by scheduled departure, for "route" by when the
+    `departures` sum (count, delay minutes, late) and `outcomes` (count, disrupted, cancelled, arrived, delay minutes,
+    flown, en-route minutes) by when they became known, where en-route minutes are what a flight lost between departure
+    and arrival against its plan, and flown are the flights of which both were known; `demand` sums (count, block seconds) by scheduled departure, for "route" by when the
     schedule became known; `overdue` are flights that should have left and are not gone.
     """
 
@@ -91,7 +94,8 @@ class History:
         came = what == ARRIVED
         disrupted = ~came | (minutes >= LATE_MINUTES)
         clipped = np.where(came, np.clip(minutes, *_DELAY_RANGE), 0)
-        values = np.stack([np.ones_like(what), disrupted, what == CANCELLED, came, clipped], axis=1)
+        flown, enroute = _enroute(rows, ends.subject[kept], time, came, minutes)
+        values = np.stack([np.ones_like(what), disrupted, what == CANCELLED, came, clipped, flown, enroute], axis=1)
         ended = keys(ends.subject[kept], plan)
         self.outcomes = {name: WindowSums(ended[name], time, values, valid_to) for name in OUTCOMES}
 
@@ -120,16 +124,32 @@ def _planned(facts: Facts, rows: Stream) -> tuple[Ints, Ints, Ints]:
     schedule that is recorded first or believed last: those may be from the future of who asks.
     """
     plans = facts.schedules
-    believed = np.flatnonzero(plans.valid_to > plans.known_at)
-    key = pair(plans.subject[believed], plans.known_at[believed])
-    order = np.argsort(key)
     # The last schedule that was known by then; where it is another flight's, the one after it is this flight's first.
-    last = np.searchsorted(key[order], pair(rows.subject, rows.known_at), side="right") - 1
+    believed, last = _last_believed(plans, rows.subject, rows.known_at)
     mine = last >= 0
-    mine[mine] = plans.subject[believed[order[last[mine]]]] == rows.subject[mine]
-    plan = believed[order[np.where(mine, last, last + 1)]]
+    mine[mine] = plans.subject[believed[last[mine]]] == rows.subject[mine]
+    plan = believed[np.where(mine, last, last + 1)]
     kept = np.flatnonzero(rows.known_at <= plans.at[plan] + KNOWN_WITHIN)
     return kept, plan[kept], np.maximum(rows.known_at, plans.known_at[plan])[kept]
+
+
+def _last_believed(rows: Stream, subject: Ints, moment: Ints) -> tuple[Ints, Ints]:
+    """Rows that were ever believed, by subject and `known_at`; and, for each question, the place among them of the last
+    that was known at that moment: of an earlier subject where none was, and -1 before the first."""
+    believed = np.flatnonzero(rows.valid_to > rows.known_at)
+    key = pair(rows.subject[believed], rows.known_at[believed])
+    order = np.argsort(key)
+    return believed[order], np.searchsorted(key[order], pair(subject, moment), side="right") - 1
+
+
+def _enroute(departures: Stream, subject: Ints, time: Ints, came: Bools, delay: Ints) -> tuple[Bools, Ints]:
+    """Which flights came and were known to have left by `time`, and the minutes that they lost on the way."""
+    believed, last = _last_believed(departures, subject, time)
+    flown = came & (last >= 0)
+    flown[flown] = departures.subject[believed[last[flown]]] == subject[flown]
+    lost = np.zeros_like(delay)
+    lost[flown] = np.clip(delay[flown] - departures.value[believed[last[flown]]], *_ENROUTE_RANGE)
+    return flown, lost
 
 
 def _weather(facts: Facts) -> Weather:

@@ -47,8 +47,8 @@ class Bundle:
         return sigmoid(self.log_odds(rows))
 
 
-def pack(version: int, metadata: dict[str, Any], encoder: Encoder, calibration: Calibration, classifier: Any) -> bytes:
-    """The bundle's file for a fitted scikit-learn classifier."""
+def pack(version: int, metadata: dict[str, Any], encoder: Encoder, calibration: Calibration, trees: Any) -> bytes:
+    """The bundle's file for a fitted LightGBM booster."""
     about = {
         "format": FORMAT,
         "version": version,
@@ -61,7 +61,7 @@ def pack(version: int, metadata: dict[str, Any], encoder: Encoder, calibration: 
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("bundle.json", json.dumps(about, indent=1, sort_keys=True))
-        archive.writestr("trees.treelite", treelite.sklearn.import_model(classifier).serialize_bytes())
+        archive.writestr("trees.treelite", treelite.frontend.from_lightgbm(trees).serialize_bytes())
     return out.getvalue()
 
 

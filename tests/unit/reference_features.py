@@ -52,6 +52,7 @@ class Ended(NamedTuple):
     plan: Plan
     kind: str
     minutes: int
+    lost: int | None  # minutes between departure and arrival, where both were known
 
 
 class Hour(NamedTuple):
@@ -126,11 +127,18 @@ class Known:
             if thing == "departed":
                 self.left.append(Left(time, plan, row[5] or 0))
             if thing == "outcome":
-                self.ended.append(Ended(time, plan, row[2], row[5] or 0))
+                self.ended.append(Ended(time, plan, row[2], row[5] or 0, self._lost(row, _believed(rows, time))))
         assert plan_now is not None
         # Whether it is known to have gone: by any row, since a row that is not believed any more has a successor.
         if gone is None and plan_now.departure <= self.as_of < plan_now.departure + 12 * HOUR:
             self.overdue.append(plan_now)
+
+    @staticmethod
+    def _lost(outcome: LogRow, then: dict[tuple[str, str], LogRow]) -> int | None:
+        left = [row for (thing, _), row in then.items() if thing == "departed"]
+        if outcome[2] != "arrived" or not left:
+            return None
+        return max(-60, min(90, (outcome[5] or 0) - (left[0][5] or 0)))
 
     def _plan(self, row: LogRow) -> Plan:
         _, carrier, number, origin = row[1].split(".")
@@ -200,7 +208,7 @@ def _schedule(out: dict[str, float], asked: Asked, known: Known) -> None:
     out["asked_minute"] = _minute(_local(known.as_of, here))
 
 
-WINDOWS = {"1h": HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "24h": DAY, "48h": 2 * DAY}
+WINDOWS = {"1h": HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "24h": DAY, "48h": 2 * DAY, "72h": 3 * DAY, "28d": WEEKS_4}
 
 
 RECORDS = ("number", "route", "carrier_dest", "carrier_hour", "origin_hour", "origin_carrier", "dest", "carrier")
@@ -273,6 +281,19 @@ def _delays(out: dict[str, float], asked: Asked, known: Known) -> None:
             out[f"{group}_arrival_delay_{window}"] = _arrival_delay(ends)
             out[f"{group}_disrupted_{window}"] = _mean(_disrupted(ends), len(ends))
             out[f"{group}_cancelled_{window}"] = sum(row.kind == "cancelled" for row in ends)
+    for group, windows in (
+        ("all", "3h 24h"),
+        ("origin", "24h"),
+        ("carrier", "24h 28d"),
+        ("dest", "6h 24h 72h"),
+        ("region", "6h 24h 72h"),
+        ("route", "28d"),
+        ("number", "28d"),
+        ("carrier_dest", "28d"),
+    ):
+        for window in windows.split():
+            lost = [row.lost for row in ended(group, WINDOWS[window]) if row.lost is not None]
+            out[f"{group}_enroute_delay_{window}"] = _mean(sum(lost), len(lost))
     for group in ("origin", "origin_carrier"):
         rows, ends = left(group, since_four()), ended(group, since_four())
         out[f"{group}_departure_delay_today"] = _mean(sum(_clipped(row.minutes) for row in rows), len(rows))
@@ -311,8 +332,6 @@ def _records(out: dict[str, float], asked: Asked, known: Known) -> None:
     ]:
         ends = [row for row in month if groups[group](row.plan)]
         out[f"{group}_disrupted_28d"] = (_disrupted(ends) - mean * len(ends)) / (len(ends) + 20)
-        out[f"{group}_arrival_delay_28d"] = _arrival_delay(ends)
-        out[f"{group}_flights_28d"] = len(ends)
 
 
 def _congestion(out: dict[str, float], asked: Asked, known: Known) -> None:
@@ -351,8 +370,8 @@ def _weather(out: dict[str, float], origin: str, known: Known) -> None:
     for name in ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib"):
         out[f"weather_{name}"] = said(name)
     for name in ("temp", "wind_speed", "pressure", "visib", "humid"):
-        # The fourth of the last hours that are known: three hours earlier, where no hour is missing.
-        out[f"weather_{name}_change_3h"] = said(name) - said(name, 3)
+        before = [hour.said[name] for hour in hours if hour.known_at == hours[0].known_at - 3 * HOUR]
+        out[f"weather_{name}_change_3h"] = said(name) - before[0] if before else NAN
     out["weather_dew_point_spread"] = said("temp") - said("dewp")
     out["weather_wind_worst_6h"] = max(measured("wind_speed"), default=NAN)
     out["weather_gust_worst_6h"] = max(measured("wind_gust"), default=NAN)

@@ -10,7 +10,6 @@ from datetime import UTC, date, datetime
 import numpy as np
 import numpy.typing as npt
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sqlalchemy import Connection, Engine, insert
 
 from backend.clock import DAY, HOUR, to_epoch
@@ -19,7 +18,7 @@ from backend.flights.events import Event
 from backend.flights.facts import Facts, from_rows
 from backend.flights.features import Flights
 from backend.flights.history import History
-from backend.model import bundle, dataset
+from backend.model import bundle, dataset, train
 from backend.model.scoring import Calibration, Encoder
 from backend.store import events as store
 from backend.store import sql
@@ -145,8 +144,8 @@ def test_a_fact_that_is_recorded_before_its_schedule_waits_for_it() -> None:
 def test_a_bundle_says_which_features_it_was_made_for_and_serves_no_others() -> None:
     rng = np.random.default_rng(1)
     rows = rng.random((60, len(features.names())))
-    classifier = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=5).fit(rows, rng.integers(0, 2, 60))
-    content = bundle.pack(1, {}, Encoder(0.2, {"carrier": {}}), Calibration(1.5, 0.25), classifier)
+    trees = train.fit(rows, rng.integers(0, 2, 60), 1, {"num_iterations": 2, "min_data_in_leaf": 5}).trees
+    content = bundle.pack(1, {}, Encoder(0.2, {"carrier": {}}), Calibration(1.5, 0.25), trees)
     assert bundle.load(content, bundle.sha256(content)).calibration == Calibration(1.5, 0.25)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         about, trees = json.loads(archive.read("bundle.json")), archive.read("trees.treelite")
