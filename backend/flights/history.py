@@ -66,8 +66,9 @@ class History:
 
     `departures` sum (count, delay minutes, late) and `outcomes` (count, disrupted, cancelled, arrived, delay minutes,
     flown, en-route minutes) by when they became known, where en-route minutes are what a flight lost between departure
-    and arrival against its plan, and flown are the flights of which both were known; `demand` sums (count, block seconds) by scheduled departure, for "route" by when the
-    schedule became known; `overdue` are flights that should have left and are not gone.
+    and arrival against its plan, and flown are the flights of which both were known; `demand` sums (count, block
+    seconds) by scheduled departure, for "route" by when the schedule became known; `overdue` are flights that should
+    have left and are not gone.
     """
 
     def __init__(self, facts: Facts, places: Places) -> None:

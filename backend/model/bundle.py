@@ -19,7 +19,7 @@ from backend.model.scoring import Calibration, Encoder, sigmoid
 
 Floats = npt.NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 
 
 class BundleError(RuntimeError):
@@ -28,13 +28,15 @@ class BundleError(RuntimeError):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A version that can answer. `metadata` is what training said of it (see jobs/training.py)."""
+    """A version that can answer. `metadata` is what training said of it (see jobs/training.py), `text` the trees as
+    LightGBM wrote them, which reasons need (explain.py)."""
 
     version: int
     metadata: dict[str, Any]
     encoder: Encoder
     calibration: Calibration
     trees: treelite.Model
+    text: str
 
     def log_odds(self, rows: Floats) -> Floats:
         """Calibrated log-odds for rows of `features.build`: shape (n,)."""
@@ -59,9 +61,10 @@ def pack(version: int, metadata: dict[str, Any], encoder: Encoder, calibration: 
         "metadata": metadata,
     }
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bundle.json", json.dumps(about, indent=1, sort_keys=True))
         archive.writestr("trees.treelite", treelite.frontend.from_lightgbm(trees).serialize_bytes())
+        archive.writestr("trees.txt", trees.model_to_string())
     return out.getvalue()
 
 
@@ -92,10 +95,12 @@ def _parse(content: bytes) -> Bundle:
                 " train again"
             )
         trees = treelite.Model.deserialize_bytes(archive.read("trees.treelite"))
+        text = archive.read("trees.txt").decode()
     return Bundle(
         version=about["version"],
         metadata=about["metadata"],
         encoder=Encoder.from_json(about["encoder"]),
         calibration=Calibration(**about["calibration"]),
         trees=trees,
+        text=text,
     )

@@ -148,12 +148,13 @@ def test_a_bundle_says_which_features_it_was_made_for_and_serves_no_others() -> 
     content = bundle.pack(1, {}, Encoder(0.2, {"carrier": {}}), Calibration(1.5, 0.25), trees)
     assert bundle.load(content, bundle.sha256(content)).calibration == Calibration(1.5, 0.25)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        about, trees = json.loads(archive.read("bundle.json")), archive.read("trees.treelite")
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    about = json.loads(parts["bundle.json"])
     assert (about["feature_list"], tuple(about["features"])) == (features.VERSION, features.names())
     for change in ({"feature_list": "0"}, {"features": about["features"][::-1]}, {"features": about["features"][1:]}):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w") as archive:
-            archive.writestr("bundle.json", json.dumps(about | change))
-            archive.writestr("trees.treelite", trees)
+            for name, content in (parts | {"bundle.json": json.dumps(about | change).encode()}).items():
+                archive.writestr(name, content)
         with pytest.raises(bundle.BundleError, match="train again"):
             bundle.load(out.getvalue(), bundle.sha256(out.getvalue()))
