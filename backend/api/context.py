@@ -16,6 +16,7 @@ from backend.store.blobs import Blobs
 from backend.store.documents import Documents, open_documents
 
 _making = threading.Lock()
+PATIENCE_SECONDS = 5  # for another process that writes: who asks is told to try again, and does not wait for ever
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,6 @@ def get() -> Context:
 def _make(settings: Settings, now: Callable[[], int]) -> Context:
     documents = open_documents(settings.documents)
     accounts.first_start(settings, documents)
-    engine = sql.open_engine(settings.database_url)
+    engine = sql.open_engine(settings.database_url, PATIENCE_SECONDS)
     serving = Serving(Blobs(settings.blobs))
     return Context(settings, engine, documents, accounts.jwt_key(settings), serving, now, os.getpid())

@@ -29,7 +29,10 @@ class Live(BaseModel):
 
 
 class Ready(BaseModel):
-    """Whether predictions can be had, and what is missing, in sentences. Degraded: an older version answers."""
+    """Whether predictions can be had, and what is missing, in sentences.
+
+    Degraded: an older version answers, or a challenger that should run in the shadow does not.
+    """
 
     status: Literal["ok", "degraded", "not ready"]
     missing: list[str]
@@ -54,7 +57,8 @@ def ready() -> tuple[dict[str, Any], int]:
     # Still 200: a probe that failed would take away the older version that goes on answering.
     with here.engine.connect() as connection:
         _, broken = here.serving.champion(connection)
-    return {"status": "degraded" if broken else "ok", "missing": broken}, 200
+    missing = broken + here.serving.shadow_faults()
+    return {"status": "degraded" if missing else "ok", "missing": missing}, 200
 
 
 def what_is_missing(here: Context) -> list[str]:

@@ -1,21 +1,25 @@
 """POST /predict: how likely each flight is to be disrupted, from what was known at a moment."""
 
+import logging
 from typing import Any
 
 from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
-from sqlalchemy import Connection, select
 
 from backend import clock
 from backend.api import context, schemas
-from backend.api.auth import VIEWER, auth
+from backend.api.auth import VIEWER, auth, current_account
 from backend.api.errors import Problem
-from backend.flights import features
-from backend.model import scoring
+from backend.flights import asked
+from backend.flights.asked import Fault, Schedule
+from backend.model import answering, scoring
+from backend.model.answering import NotLoggedError
 from backend.model.serving import NoChampionError
 from backend.store import events as log
-from backend.store import sql
+from backend.store import schedules
+from backend.store.predictions import Asking, Logged
 
+logger = logging.getLogger(__name__)
 bp = APIBlueprint("predictions", __name__, tag="Predictions")
 
 MOST_FLIGHTS = 1000
@@ -84,10 +88,6 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
 
-# carrier, number, origin, dest, departure, arrival; and the id where the schedule is stored.
-_Row = tuple[str, int, str, str, int, int | None]
-
-
 @bp.post("/predict")
 @bp.auth_required(auth, roles=FEEDS)
 @bp.input(Question, arg_name="question")
@@ -97,38 +97,53 @@ def predict(question: Question) -> dict[str, Any]:
 
     For 1 to 1,000 flights that depart within 24 hours after `as_of`: the probability that each is disrupted.
     """
-    here = context.get()
+    here, account = context.get(), current_account().id
     with here.engine.connect() as connection:
         now = log.data_clock(connection)
         if now is None:
             raise Problem(503, "Not ready", "There are no facts yet: run python -m jobs.ingest.")
         as_of = _moment(question, now)
-        asked = [_resolved(connection, flight, place) for place, flight in enumerate(question.flights)]
-        _check(connection, [row for row, _ in asked], as_of)
+        found = schedules.resolve(connection, [_question(flight) for flight in question.flights], as_of)
+        wanted = [schedule for schedule in found if isinstance(schedule, Schedule)]
+        if len(wanted) < len(found):
+            raise _refused(found)
+        asking = Asking(account, here.now(), as_of, past=as_of < now)
         try:
-            answer = here.serving.answer(connection, features.flights_of([row for row, _ in asked]), as_of)
+            answers = answering.answer(here.engine, connection, here.serving, wanted, asking)
         except NoChampionError as error:
             raise Problem(503, "Not ready", str(error)) from error
+        except NotLoggedError as error:
+            logger.exception("POST /predict failed")
+            detail = "An answer counts only once it is in the log, and the log cannot be written at this moment."
+            raise Problem(503, "Not logged", detail, headers={"Retry-After": "5"}) from error
+    return {"predictions": [_as_json(*both, as_of) for both in zip(wanted, answers, strict=True)]}
+
+
+def _as_json(schedule: Schedule, logged: Logged, as_of: int) -> dict[str, Any]:
     return {
-        "predictions": [
-            {
-                "id": identity,
-                "carrier": row[0],
-                "flight": row[1],
-                "origin": row[2],
-                "dest": row[3],
-                "scheduled_departure": clock.iso(row[4]),
-                "probability": probability,
-                "band": scoring.band(probability),
-                "lead_time_minutes": (row[4] - as_of) // clock.MINUTE,
-                "model_version": str(answer.version),
-                "as_of": clock.iso(as_of),
-                "seq": answer.seq,
-                "base_rate": answer.metadata["base_rate"],
-            }
-            for (row, identity), probability in zip(asked, answer.probability.tolist(), strict=True)
-        ]
+        "id": schedule.flight if schedule.stored else None,
+        "carrier": schedule.carrier,
+        "flight": schedule.number,
+        "origin": schedule.origin,
+        "dest": logged.dest,
+        "scheduled_departure": clock.iso(logged.scheduled_departure),
+        "probability": logged.probability,
+        "band": scoring.band(logged.probability),
+        "lead_time_minutes": (logged.scheduled_departure - as_of) // clock.MINUTE,
+        "model_version": str(logged.version),
+        "as_of": clock.iso(as_of),
+        "seq": logged.seq,
+        "base_rate": logged.base_rate,
     }
+
+
+def _question(flight: AskedFlight) -> asked.Question:
+    if flight.id is not None:
+        return asked.Question(flight.id)
+    assert flight.carrier and flight.flight and flight.origin and flight.dest and flight.scheduled_departure
+    departure = clock.to_epoch(flight.scheduled_departure)
+    arrival = None if flight.scheduled_arrival is None else clock.to_epoch(flight.scheduled_arrival)
+    return asked.Question(None, flight.carrier, flight.flight, flight.origin, flight.dest, departure, arrival)
 
 
 def _moment(question: Question, now: int) -> int:
@@ -143,57 +158,15 @@ def _moment(question: Question, now: int) -> int:
     return as_of
 
 
-def _resolved(connection: Connection, asked: AskedFlight, place: int) -> tuple[_Row, str | None]:
-    """The flight's schedule, and its id if that is stored. Raises Problem 404 for an id that is not."""
-    columns = sql.flights.c
-    schedule = (columns.carrier, columns.number, columns.origin, columns.dest)
-    stored = select(*schedule, columns.scheduled_departure, columns.scheduled_arrival, columns.id)
-    if asked.id is not None:
-        row = connection.execute(stored.where(columns.id == asked.id)).first()
-        if row is None:
-            reason = "no flight with this id is known: GET /flights lists those that are"
-            errors = [{"pointer": f"/flights/{place}/id", "reason": reason}]
-            raise Problem(404, "No such flight", f"Flight {place}: {reason}.", errors)
-        return tuple(row[:6]), row.id
-    assert asked.carrier and asked.flight and asked.origin and asked.dest and asked.scheduled_departure
-    departure = clock.to_epoch(asked.scheduled_departure)
-    arrival = None if asked.scheduled_arrival is None else clock.to_epoch(asked.scheduled_arrival)
-    same = (columns.scheduled_departure == departure) & (columns.origin == asked.origin)
-    same &= (columns.carrier == asked.carrier) & (columns.number == asked.flight) & (columns.dest == asked.dest)
-    row = connection.execute(stored.where(same)).first()
-    if row is not None and arrival is None:
-        arrival = row.scheduled_arrival
-    identity = None if row is None else row.id
-    return (asked.carrier, asked.flight, asked.origin, asked.dest, departure, arrival), identity
-
-
-def _check(connection: Connection, rows: list[_Row], as_of: int) -> None:
-    """Raises Problem 422 that names every flight that cannot be asked about, and why."""
-    known_carriers = set(connection.scalars(select(sql.airlines.c.code)))
-    airports = sql.airports.c.code
-    named = {code for row in rows for code in row[2:4]}
-    known_airports = set(connection.scalars(select(airports).where(airports.in_(named))))
+def _refused(found: list[Schedule | list[Fault]]) -> Problem:
+    """The problem that names every flight that cannot be asked about, and why: 404 where all that lacks are ids."""
+    faults = [(place, fault) for place, said in enumerate(found) if isinstance(said, list) for fault in said]
     errors: list[dict[str, Any]] = []
-    for place, (carrier, _, origin, dest, departure, arrival) in enumerate(rows):
-        where = f"/flights/{place}"
-        if carrier not in known_carriers:
-            accepted = sorted(known_carriers)
-            errors.append({"pointer": f"{where}/carrier", "reason": "is not a known carrier", "accepted": accepted})
-        for name, code in (("origin", origin), ("dest", dest)):
-            if code not in known_airports:
-                errors.append({"pointer": f"{where}/{name}", "reason": "is not a known airport"})
-        if departure < as_of:
-            reason = f"the flight's departure had passed at {clock.iso(as_of)}: ask before it"
-            errors.append({"pointer": f"{where}/scheduled_departure", "reason": reason})
-        elif departure > as_of + features.LONGEST_LEAD:
-            reason = f"is more than 24 hours after {clock.iso(as_of)}: ask later"
-            errors.append({"pointer": f"{where}/scheduled_departure", "reason": reason})
-        if arrival is not None and not departure < arrival <= departure + clock.DAY:
-            reason = "is not within 24 hours after the scheduled departure"
-            errors.append({"pointer": f"{where}/scheduled_arrival", "reason": reason})
-    if errors:
-        first = errors[0]
-        detail = f"{first['pointer']} {first['reason']}." + (
-            f" {len(errors)} faults in all." if len(errors) > 1 else ""
-        )
-        raise Problem(422, "These flights cannot be predicted", detail, errors)
+    for place, fault in faults:
+        error: dict[str, Any] = {"pointer": f"/flights/{place}/{fault.field}", "reason": fault.reason}
+        errors.append(error | ({"accepted": list(fault.accepted)} if fault.accepted else {}))
+    more = f" {len(errors)} faults in all." if len(errors) > 1 else ""
+    detail = f"{errors[0]['pointer']} {errors[0]['reason']}.{more}"
+    if all(fault.reason == asked.NOT_STORED for _, fault in faults):
+        return Problem(404, "No such flight", f"{detail} GET /flights lists those that are.", errors)
+    return Problem(422, "These flights cannot be predicted", detail, errors)

@@ -1,33 +1,30 @@
-"""What answers in an API process: the champion's bundle and the history of features, both brought up to date on asking.
+"""What answers in an API process: the champion's bundle, a challenger in its shadow, and the history of features.
 
-Nothing here is the truth: `deployments` says what serves and the event log what is known, so that processes agree.
+All are brought up to date on asking. Nothing here is the truth: `deployments` says what serves, the ledger what runs
+in the shadow and the event log what is known, so that processes agree.
 """
 
+import logging
 import threading
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
-from backend.clock import DAY
-from backend.flights import facts as facts_module
 from backend.flights import features
-from backend.flights.facts import Facts
 from backend.flights.features import Flights
-from backend.flights.history import LONGEST_WINDOW, SCHEDULES_BEFORE, History
-from backend.flights.places import Places
-from backend.flights.windows import FOREVER
-from backend.model import bundle, dataset
+from backend.flights.history import History
+from backend.model import bundle
 from backend.model.bundle import Bundle, BundleError
-from backend.store import deployments
-from backend.store import events as log
+from backend.model.recall import Recall
+from backend.store import deployments, shadows
 from backend.store.blobs import Blobs
 from backend.store.deployments import Deployment
 
-# History is read anew when it reaches this much further back than features look.
-SURPLUS_AT_MOST = 7 * DAY
+Floats = npt.NDArray[np.float64]
+logger = logging.getLogger(__name__)
 
 
 class NoChampionError(RuntimeError):
@@ -36,26 +33,35 @@ class NoChampionError(RuntimeError):
 
 @dataclass(frozen=True)
 class Answer:
-    """Probabilities of shape (n,), and what they were made from: version, metadata, and the `seq` up to which facts
-    were recorded."""
+    """Probabilities of shape (n,), and what they were made from: the features `rows` (n, f), version, metadata, and
+    the `seq` up to which facts were recorded."""
 
-    probability: npt.NDArray[np.float64]
+    probability: Floats
+    rows: Floats
     version: int
     metadata: dict[str, Any]
     seq: int
 
 
+class Shadowed(NamedTuple):
+    """What the version in the shadow would have answered: shape (n,)."""
+
+    version: int
+    probability: Floats
+
+
 class Serving:
-    """The champion and the history of one process. Its methods may be called from several threads."""
+    """The champion, its shadow and the history of one process. Its methods may be called from several threads."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._lock = threading.Lock()
-        self._bundle: tuple[int, Bundle] | None = None
-        self._places: Places | None = None
-        self._facts: Facts | None = None
-        self._history: History | None = None
-        self._since = 0
+        self._state: tuple[int | None, int | None] | None = None
+        self._champion: tuple[int, Bundle] | None = None
+        self._broken: list[str] = []
+        self._shadow: tuple[int, Bundle] | None = None
+        self._shadow_faults: list[str] = []
+        self._recall = Recall()
 
     def champion(self, connection: Connection) -> tuple[Bundle, list[str]]:
         """The bundle that answers, and a sentence for each newer deployment that cannot be loaded.
@@ -63,46 +69,81 @@ class Serving:
         While the newest cannot, the one before it goes on answering, in every process alike. Each request tries the
         newest again, since it may be repaired. Raises NoChampionError.
         """
+        state = shadows.state(connection)
+        with self._lock:
+            if state != self._state or self._champion is None or self._broken:
+                self._champion, self._broken = self._newest_champion(connection)
+            if state != self._state:
+                self._shadow, self._shadow_faults = self._newest_shadow(connection)
+            self._state = state
+            return self._champion[1], list(self._broken)
+
+    def shadow_faults(self) -> list[str]:
+        """Why challengers that should run in the shadow do not, a sentence each."""
+        return list(self._shadow_faults)
+
+    def _newest_champion(self, connection: Connection) -> tuple[tuple[int, Bundle], list[str]]:
         deployment = deployments.current(connection)
         if deployment is None:
             raise NoChampionError("No champion is deployed yet: run python -m jobs.training.")
         broken: list[str] = []
-        with self._lock:
-            while deployment is not None:
-                try:
-                    return self._loaded(deployment), broken
-                except (OSError, BundleError) as error:
-                    broken.append(f"Version {deployment.version} cannot be loaded: {error}.")
-                    deployment = deployments.before(connection, deployment.id)
+        while deployment is not None:
+            try:
+                return self._loaded(deployment), broken
+            except (OSError, BundleError) as error:
+                broken.append(f"Version {deployment.version} cannot be loaded: {error}.")
+                deployment = deployments.before(connection, deployment.id)
         raise NoChampionError(" ".join(broken))
 
-    def _loaded(self, deployment: Deployment) -> Bundle:
-        if self._bundle is None or self._bundle[0] != deployment.id:
-            content = self._blobs.read(deployment.bundle)
-            self._bundle = deployment.id, bundle.load(content, deployment.bundle_sha256)
-        return self._bundle[1]
+    def _loaded(self, deployment: Deployment) -> tuple[int, Bundle]:
+        if self._champion is not None and self._champion[0] == deployment.id:
+            return self._champion
+        content = self._blobs.read(deployment.bundle)
+        return deployment.id, bundle.load(content, deployment.bundle_sha256)
+
+    def _newest_shadow(self, connection: Connection) -> tuple[tuple[int, Bundle] | None, list[str]]:
+        """The newest kept challenger that can be loaded. One that cannot is tried again when something is decided."""
+        faults: list[str] = []
+        deployment = deployments.current(connection)
+        for shadow in [] if deployment is None else shadows.candidates(connection, deployment):
+            if self._shadow is not None and self._shadow[0] == shadow.decision_id:
+                return self._shadow, faults
+            try:
+                loaded = bundle.load(self._blobs.read(shadow.bundle), shadow.bundle_sha256)
+                return (shadow.decision_id, loaded), faults
+            except (OSError, BundleError) as error:
+                faults.append(f"Version {shadow.version} cannot run in the shadow: {error}.")
+                logger.warning(faults[-1])
+        return None, faults
+
+    def shadow(self, rows: Floats) -> Shadowed | None:
+        """What the version in the shadow says of rows of `features.build`; None where there is none, or it fails.
+
+        Whatever it does, the champion's answer is not touched: one that fails is not asked again.
+        """
+        shadow = self._shadow
+        if shadow is None:
+            return None
+        try:
+            probability = shadow[1].probability(rows)
+            if not ((probability >= 0) & (probability <= 1)).all():
+                raise ValueError("it answered with something that is no probability")
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            fault = f"Version {shadow[1].version} failed in the shadow and is not asked any more: {error}."
+            logger.exception("version %s failed in the shadow", shadow[1].version)
+            with self._lock:
+                if self._shadow is shadow:
+                    self._shadow, self._shadow_faults = None, [*self._shadow_faults, fault]
+            return None
+        return Shadowed(shadow[1].version, probability)
 
     def history(self, connection: Connection, as_of: int) -> History:
         """History for questions at `as_of`, with every fact that was recorded until now."""
-        with self._lock:
-            if self._places is None:
-                self._places = dataset.places(connection)
-            needed = as_of - LONGEST_WINDOW
-            if self._facts is None or needed < self._since or needed - self._since > SURPLUS_AT_MOST:
-                self._since = max(0, needed - DAY)
-                # Facts that were recorded before they are known are read too: what is read later goes by `seq`.
-                rows = log.known_between(connection, self._since, FOREVER, max(0, self._since - SCHEDULES_BEFORE))
-                self._facts = facts_module.from_rows(rows)
-                self._history = History(self._facts, self._places)
-            elif log.newest_seq(connection) > self._facts.seq:
-                self._facts = facts_module.from_rows(log.recorded_after(connection, self._facts.seq), self._facts)
-                self._history = History(self._facts, self._places)
-            assert self._history is not None
-            return self._history
+        return self._recall.history(connection, as_of)
 
     def answer(self, connection: Connection, flights: Flights, as_of: int) -> Answer:
         """The champion's probabilities for those flights, with what was known at `as_of` (epoch seconds)."""
         champion, _ = self.champion(connection)
         history = self.history(connection, as_of)
         rows = features.build(flights, np.full(len(flights), as_of, np.int64), history)
-        return Answer(champion.probability(rows), champion.version, champion.metadata, history.seq)
+        return Answer(champion.probability(rows), rows, champion.version, champion.metadata, history.seq)

@@ -141,6 +141,37 @@ deployments = Table(
     Column("decision_id", BigInteger, nullable=False),
 )
 
+# Every answer of the API, written before it was given; the same question is one row. `account` is an account's UUID,
+# `as_of` whose knowledge was used, `past` whether that was before the data clock when it was asked: such rows count in
+# no figure. `flight` is the id in `flights`, or what it will be; the model was asked about the schedule in `dest`,
+# `scheduled_departure` and `scheduled_arrival`, which `variant` repeats where the stored one is another or none.
+# `features` are the values of the feature list of that version, deflated (see backend/store/predictions.py); with
+# `as_of` and `seq`, the newest fact that was recorded, they can be made again. The shadow's answer went to nobody.
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("id", Seq, primary_key=True, autoincrement=True),
+    Column("flight", String(40), nullable=False),
+    Column("variant", String(50), nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("account", String(36), nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("past", Boolean, nullable=False),
+    Column("dest", String(4), nullable=False),
+    Column("scheduled_departure", BigInteger, nullable=False),
+    Column("scheduled_arrival", BigInteger),
+    Column("seq", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("base_rate", Float, nullable=False),
+    Column("shadow_version", Integer),
+    Column("shadow_probability", Float),
+    Column("feature_list", String(20), nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    UniqueConstraint("flight", "as_of", "account", "variant", name="same_question_once"),
+    Index("predictions_as_of", "as_of"),
+)
+
 # The job queue. `fence` grows with every claim: a worker whose fence is old can write nothing any more.
 jobs = Table(
     "jobs",
@@ -184,20 +215,21 @@ sessions = Table(
 )
 
 
-def open_engine(url: str) -> Engine:
-    """An engine for SQLite (WAL, busy timeout 30 s) or PostgreSQL. Make it after a fork, one a process.
+def open_engine(url: str, patience_seconds: int = 30) -> Engine:
+    """An engine for SQLite (in WAL mode) or PostgreSQL. Make it after a fork, one a process.
 
-    Read with `engine.connect()`, write with `writing(engine)`.
+    Read with `engine.connect()`, write with `writing(engine)`. On SQLite a writer waits so long for another one before
+    OperationalError is raised.
     """
     if not url.startswith("sqlite"):
         return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": 30})
+    engine = create_engine(url, connect_args={"timeout": patience_seconds})
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy's begin event says BEGIN, not the driver
-        for pragma in ("busy_timeout=30000", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (f"busy_timeout={patience_seconds * 1000}", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         _use_wal(connection)
 

@@ -1,6 +1,6 @@
 """The API over a small real world, asked by accounts of its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apiflask import APIFlask
@@ -29,7 +29,7 @@ class Served:
     def over(cls, world: World, password_hash: str) -> "Served":
         """A new process, as a second worker would be."""
         documents = open_documents(world.settings.documents)
-        for role in ("viewer", "operator"):
+        for role in ("viewer", "analyst", "operator", "admin", "feeder"):
             if accounts.find(documents, role) is None:
                 accounts.add(documents, role, password_hash, role, NOON)
         app = create_app(world.settings, lambda: NOON)
@@ -48,6 +48,10 @@ class Served:
         answer = self.client.post("/token", data=form)
         assert answer.status_code == 200, answer.text
         return {"Authorization": f"Bearer {answer.get_json()['access_token']}"}
+
+    def by(self, role: str) -> "Served":
+        """The same process, asked by another account: an account that asks the same again is told the same."""
+        return replace(self, headers=self.bearer(role))
 
     def get(self, path: str) -> Any:
         """The response to a viewer."""

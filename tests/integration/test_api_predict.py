@@ -1,8 +1,6 @@
 """POST /predict on a small real world: what it answers, from what, and how it refuses."""
 
-import io
 import json
-import zipfile
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +17,7 @@ from backend.store import events as log
 from backend.store.blobs import Blobs
 from tests.conftest import PASSWORD, World
 from tests.integration.served import Served, problem
+from tests.integration.versions import saying
 from ui.answers import Prediction
 
 HOUR = clock.HOUR
@@ -144,7 +143,7 @@ def test_a_past_as_of_uses_nothing_that_became_known_later(world_copy: World, pa
     before = served.predict(asked, as_of=as_of)
     with sql.writing(served.engine) as connection:
         connection.execute(sql.events.delete().where(sql.events.c.known_at > earlier))
-    after = Served.over(world_copy, password_hash).predict(asked, as_of=as_of)
+    after = Served.over(world_copy, password_hash).by("analyst").predict(asked, as_of=as_of)
     assert [a["probability"] for a in before] == [a["probability"] for a in after]
     now = served.predict([{"id": served.coming()[0]["id"]}])[0]
     assert now["as_of"] == clock.iso(world_copy.until)
@@ -162,13 +161,13 @@ def test_a_new_fact_changes_the_next_answer_in_every_process(world_copy: World, 
     first, second = Served.over(world_copy, password_hash), Served.over(world_copy, password_hash)
     asked = [{"id": flight["id"]} for flight in first.coming()[:50]]
     before = first.predict(asked)
-    assert second.predict(asked) == before
+    assert second.by("analyst").predict(asked) == before
     with sql.writing(sql.open_engine(world_copy.settings.database_url)) as connection:
         log.append(connection, late_departures(first, world_copy.until))
         newest = log.newest_seq(connection)
-    after = first.predict(asked)
-    assert after == second.predict(asked)
-    assert after == Served.over(world_copy, password_hash).predict(asked)
+    after = first.by("operator").predict(asked)
+    assert after == second.by("admin").predict(asked)
+    assert after == Served.over(world_copy, password_hash).by("feeder").predict(asked)
     assert {answer["seq"] for answer in after} == {newest} != {answer["seq"] for answer in before}
     assert [a["probability"] for a in after] != [a["probability"] for a in before]
 
@@ -187,7 +186,8 @@ def test_a_fact_that_is_recorded_before_it_is_known_counts_once_the_clock_is_the
     served.predict(asked[:20])
     with sql.writing(served.engine) as connection:
         log.move_clock(connection, later)
-    assert served.predict(asked[:20]) == Served.over(world_copy, password_hash).predict(asked[:20])
+    fresh = Served.over(world_copy, password_hash).by("analyst")
+    assert served.predict(asked[:20]) == fresh.predict(asked[:20])
 
 
 def deploy_second(world: World, damaged: bool = False) -> None:
@@ -196,20 +196,10 @@ def deploy_second(world: World, damaged: bool = False) -> None:
     with sql.writing(sql.open_engine(world.settings.database_url)) as connection:
         first = deployments.current(connection)
         assert first is not None
-        content = as_version(blobs.read(first.bundle), 2)
+        content = saying(blobs.read(first.bundle), version=2)
         blobs.write("bundles/2.zip", flipped(content) if damaged else content)
         decision = ledger.decide(connection, "promoted", 1, 1, "tests", "the same again", {"version": 2})
         deployments.deploy(connection, 2, "bundles/2.zip", bundle.sha256(content), 1, 1, decision)
-
-
-def as_version(content: bytes, version: int) -> bytes:
-    """A bundle that says that it is another version."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w") as target:
-        about = json.loads(source.read("bundle.json")) | {"version": version}
-        target.writestr("bundle.json", json.dumps(about))
-        target.writestr("trees.treelite", source.read("trees.treelite"))
-    return out.getvalue()
 
 
 def flipped(content: bytes) -> bytes:
@@ -222,7 +212,7 @@ def test_a_deployment_serves_from_the_next_request_on(world_copy: World, passwor
     served = Served.over(world_copy, password_hash)
     before = served.predict([change(served)])[0]
     deploy_second(world_copy)
-    after = served.predict([change(served)])[0]
+    after = served.by("analyst").predict([change(served)])[0]
     assert (before["model_version"], after["model_version"]) == ("1", "2")
     assert before["probability"] == after["probability"]
 
@@ -236,7 +226,7 @@ def test_a_newer_deployment_that_is_damaged_takes_nothing_down(world_copy: World
     running = Served.over(world_copy, password_hash)
     before = running.predict([change(running)])
     deploy_second(world_copy, damaged=True)
-    for served in (running, Served.over(world_copy, password_hash)):
+    for served in (running.by("analyst"), Served.over(world_copy, password_hash).by("operator")):
         assert served.predict([change(served)]) == before
         status, said = ready(served)
         assert (status, said["status"]) == (200, "degraded")
@@ -251,11 +241,11 @@ def test_where_nothing_can_be_loaded_readiness_and_predictions_say_why(world_cop
         serves = deployments.current(connection)
     assert serves is not None
     blobs.write(serves.bundle, flipped(blobs.read(serves.bundle)))
-    fresh = Served.over(world_copy, password_hash)
+    fresh = Served.over(world_copy, password_hash).by("operator")
     status, said = ready(fresh)
     assert (status, said["status"]) == (503, "not ready") and "damaged" in said["missing"][0]
     assert "damaged" in problem(fresh.post({"flights": [change(fresh)]}), 503)["detail"]
-    assert running.predict([change(running)]) and ready(running) == (200, {"status": "ok", "missing": []})
+    assert running.by("analyst").predict([change(running)]) and ready(running) == (200, {"status": "ok", "missing": []})
 
 
 def test_the_answer_is_the_bundle_s_for_the_same_rows(served: Served) -> None:

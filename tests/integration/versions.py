@@ -28,9 +28,10 @@ def saying(content: bytes, **about: Any) -> bytes:
     """A bundle that says these things of itself."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w") as target:
-        said = json.loads(source.read("bundle.json")) | about
-        target.writestr("bundle.json", json.dumps(said))
-        target.writestr("trees.treelite", source.read("trees.treelite"))
+        parts = {name: source.read(name) for name in source.namelist()}
+        parts["bundle.json"] = json.dumps(json.loads(parts["bundle.json"]) | about).encode()
+        for name, part in parts.items():
+            target.writestr(name, part)
     return out.getvalue()
 
 

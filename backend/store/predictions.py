@@ -1,0 +1,96 @@
+"""The log of predictions: every answer with what it was made from, written before it is given.
+
+The same question (account, flight, as_of) is one row, and its first answer is the answer.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, bindparam, select
+
+from backend.store import sql
+from backend.store.events import insert_for
+
+Floats = npt.NDArray[np.float64]
+Key = tuple[str, str]  # a question of one account at one as_of: (flight, variant)
+
+# Of the values of real flights level 1 leaves 59 %, in half the time of level 6, which leaves 57 %.
+_COMPRESSION = 1
+
+
+class Logged(NamedTuple):
+    """A prediction as it was answered: the columns of sql.predictions without its features."""
+
+    flight: str
+    variant: str
+    dest: str
+    scheduled_departure: int
+    scheduled_arrival: int | None
+    seq: int
+    version: int
+    probability: float
+    base_rate: float
+    shadow_version: int | None
+    shadow_probability: float | None
+
+    @property
+    def key(self) -> Key:
+        """Which question it answers."""
+        return self.flight, self.variant
+
+
+class Asking(NamedTuple):
+    """Which account asked, when, as of when (epoch seconds), and whether that was before the data clock even then."""
+
+    account: str
+    asked_at: int
+    as_of: int
+    past: bool
+
+
+_OF_FLIGHTS = select(*(sql.predictions.c[name] for name in Logged._fields)).where(
+    sql.predictions.c.account == bindparam("account"),
+    sql.predictions.c.as_of == bindparam("as_of"),
+    sql.predictions.c.flight.in_(bindparam("flights", expanding=True)),
+)
+
+
+def find(connection: Connection, account: str, as_of: int, keys: Iterable[Key]) -> dict[Key, Logged]:
+    """The answers that this account was given about those flights at that as_of, where it was."""
+    wanted = set(keys)
+    values = {"account": account, "as_of": as_of, "flights": list({flight for flight, _ in wanted})}
+    found = (Logged(*row) for row in connection.execute(_OF_FLIGHTS, values))
+    return {logged.key: logged for logged in found if logged.key in wanted}
+
+
+def log(
+    connection: Connection, asking: Asking, answers: Sequence[Logged], rows: Floats, feature_list: str
+) -> dict[Key, Logged]:
+    """Write answers to different questions, with the features of shape (n, f) that each was made from.
+
+    Returns what is to be answered: for a question that another process has answered since, that first answer. Inside
+    the caller's write transaction, whose commit must come before the answer.
+    """
+    shared = asking._asdict() | {"feature_list": feature_list}
+    values = [shared | answer._asdict() | {"features": pack(row)} for answer, row in zip(answers, rows, strict=True)]
+    # In one order everywhere, so that two transactions with the same questions do not wait for each other.
+    values.sort(key=lambda row: (row["flight"], row["variant"]))
+    insert = insert_for(connection)(sql.predictions).on_conflict_do_nothing()
+    written = connection.execute(insert, values, execution_options={"preserve_rowcount": True}).rowcount
+    logged = {answer.key: answer for answer in answers}
+    if written != len(answers):
+        logged |= find(connection, asking.account, asking.as_of, logged)
+    return logged
+
+
+def pack(features: Floats) -> bytes:
+    """Features of one flight, shape (f,), as they are stored: little-endian float64, deflated. Nothing is rounded."""
+    return zlib.compress(features.astype("<f8").tobytes(), _COMPRESSION)
+
+
+def unpack(packed: bytes) -> Floats:
+    """What `pack` packed: shape (f,), equal to the last bit."""
+    return np.frombuffer(zlib.decompress(packed), "<f8").astype(np.float64)
