@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from sqlalchemy.exc import OperationalError
 
+from backend import clock
 from backend import settings as settings_module
 from backend.settings import Settings
 from backend.store import jobs, migrate, sql
@@ -21,7 +22,7 @@ from backend.store.jobs import Claim, LostClaim
 log = logging.getLogger("jobs.worker")
 
 # What may be queued, and the module whose `run` does it.
-KINDS = MappingProxyType({"training": "jobs.training"})
+KINDS = MappingProxyType({"training": "jobs.training", "guard": "jobs.guard", "mirror": "jobs.mirror"})
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM
 PROGRESS_SECONDS = 0.5  # progress is written this often at most: every write waits for the disk
@@ -35,6 +36,7 @@ def main(
     """Works until SIGTERM or SIGINT. Returns the exit status."""
     argparse.ArgumentParser(prog="python -m jobs.worker", description=__doc__).parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it introduces itself at each start
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -46,16 +48,19 @@ def work(settings: Settings, kinds: Mapping[str, str], lease_seconds: int, stop:
     """Claims and runs jobs of those kinds until `stop` is set."""
     engine = sql.open_engine(settings.database_url)
     migrate.upgrade(engine)
+    if "mirror" in kinds:
+        # A change of the champion that was cut short before MLflow's aliases followed is completed now.
+        jobs.enqueue(engine, "mirror", {}, "worker", clock.wall(), dedupe_key="mirror at start")
     log.info("waiting for jobs: %s", ", ".join(kinds))
     while not stop.is_set():
         try:
             claim = jobs.claim(engine, list(kinds), lease_seconds)
         except OperationalError:
             log.exception("the database cannot be reached: trying again")
-            stop.wait(5 * POLL_SECONDS)
+            time.sleep(5 * POLL_SECONDS)
             continue
         if claim is None:
-            stop.wait(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)  # not stop.wait: a signal handler that sets it in there waits for itself
         else:
             _run(settings, claim, kinds[claim.kind], stop)
 
@@ -90,7 +95,8 @@ def _do(settings: Settings, claim: Claim, module: str, over: threading.Event, lo
             written = time.monotonic()
 
     try:
-        result = importlib.import_module(module).run(settings, claim.params, progress, claim.check)
+        params = {**claim.params, "actor": claim.owner, "job": claim.id}
+        result = importlib.import_module(module).run(settings, params, progress, claim.check)
         claim.finish(result)
         log.info("job %s (%s) is done", claim.id, claim.kind)
     except LostClaim as error:

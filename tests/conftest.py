@@ -179,7 +179,12 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(name="world_copy")
 def make_world_copy(world: World, tmp_path: Path) -> World:
-    """A copy of the small world, to change."""
+    """A copy of the small world, to change. What other tests asked is forgotten: an answer is given once."""
     home = tmp_path / "copy"
     shutil.copytree(world.settings.home, home)
-    return World(settings_module.load({"PUSHBACK_HOME": str(home)}), world.until)
+    copied = World(settings_module.load({"PUSHBACK_HOME": str(home)}), world.until)
+    engine = sql.open_engine(copied.settings.database_url)
+    with sql.writing(engine) as connection:
+        connection.execute(sql.predictions.delete())
+    engine.dispose()
+    return copied

@@ -11,7 +11,7 @@ from backend.api.errors import Problem
 from backend.model import registry
 from backend.model.registry import RefusedError
 from backend.store import deployments as served
-from backend.store import jobs
+from backend.store import jobs, sql
 from backend.store.blobs import Blobs
 
 bp = APIBlueprint("promotions", __name__, tag="Models", url_prefix="/models")
@@ -42,19 +42,12 @@ def promote(version: str, change: Change) -> dict[str, Any]:
     Whatever its comparison said: the reason stands in the ledger. Requests are answered by it from this moment on. A
     version whose bundle is missing or damaged, or was made for other features than this program's, is refused.
     """
-    here, account = context.get(), current_account()
-    with here.engine.connect() as connection:
-        trained = models.trained(connection, version)
+    here, who = context.get(), current_account().username
+    blobs, now = Blobs(here.settings.blobs), here.now()
     try:
-        placed = registry.promote(
-            here.engine,
-            Blobs(here.settings.blobs),
-            trained,
-            account.username,
-            change.reason,
-            here.now(),
-            change.instead_of,
-        )
+        with sql.writing(here.engine) as connection:
+            trained = models.trained(connection, version)
+            placed = registry.promote(connection, blobs, trained, who, change.reason, now, change.instead_of)
     except RefusedError as error:
         raise Problem(409, "Not promoted", str(error)) from error
     return _announced(placed.id)
@@ -71,10 +64,11 @@ def roll_back(change: Change) -> dict[str, Any]:
     The version that served before the champion serves again. Another rollback goes one version further back, as a
     second undo does, and never to the version that was just left; to have that one again, promote it.
     """
-    here, account = context.get(), current_account()
+    here, who = context.get(), current_account().username
     blobs, now = Blobs(here.settings.blobs), here.now()
     try:
-        placed = registry.roll_back(here.engine, blobs, account.username, change.reason, now, change.instead_of)
+        with sql.writing(here.engine) as connection:
+            placed = registry.roll_back(connection, blobs, who, change.reason, now, change.instead_of)
     except RefusedError as error:
         raise Problem(409, "Not rolled back", str(error)) from error
     return _announced(placed.id)

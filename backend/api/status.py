@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection, case, func, select
 
 from backend import clock
-from backend.api import context, models
+from backend.api import context, models, versions
 from backend.api.auth import VIEWER, auth
 from backend.flights.label import FINAL_AFTER, LATE_MINUTES
 from backend.store import deployments, jobs, ledger, sql
@@ -29,7 +29,7 @@ class Facts(BaseModel):
     seq: int
 
 
-class Champion(models.Version):
+class Champion(versions.Version):
     """The version that answers."""
 
     since: str
@@ -120,7 +120,7 @@ def _champion(connection: Connection) -> dict[str, Any] | None:
     if trained is None:
         return None
     since = next(one.since for one in reversed(deployments.standing(connection)) if one.version == held.champion)
-    return models.as_json(trained, held) | {"since": clock.iso(since)}
+    return versions.as_json(connection, trained, held) | {"since": clock.iso(since)}
 
 
 def _base_rate(connection: Connection, now: int) -> dict[str, Any] | None:

@@ -3,13 +3,15 @@
 MLflow's aliases mirror what is decided here (backend/model/tracking.py); nothing here needs MLflow.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from backend.model import bundle
 from backend.model.bundle import Bundle, BundleError
-from backend.store import deployments, ledger, sql
+from backend.store import deployments, ledger
 from backend.store import events as log
 from backend.store.blobs import Blobs
 from backend.store.deployments import Deployment
@@ -17,8 +19,47 @@ from backend.store.deployments import Deployment
 LINEAGE = ("data_digest", "commit", "libraries", "feature_list", "bundle_sha256")
 
 
+class Judged(NamedTuple):
+    """The verdict on a new version against the champion of that moment: see `promotion.Verdict`. `window` says which
+    flights were judged, `deployment` which deployment stood then."""
+
+    champion: int
+    deployment: int
+    verdict: str
+    sentence: str
+    numbers: dict[str, Any]
+    window: dict[str, Any]
+
+
 class RefusedError(RuntimeError):
     """A change of what serves that is not made, and why. Nothing has changed."""
+
+
+def record(
+    connection: Connection, trained: dict[str, Any], judged: Judged | None, why: str, actor: str, now: int
+) -> bool:
+    """Write a training and its verdict into the ledger and let the version serve if it shall; returns whether it does.
+
+    Without a champion to be judged against, it serves, and `why` says why. In the caller's transaction. Where another
+    champion serves by now than the one it was judged against, the verdict is written down and nothing more.
+    """
+    deployments.lock(connection)
+    version, data_at, serving = trained["version"], log.data_clock(connection), deployments.current(connection)
+    auc, brier = trained["metrics"]["auc"], trained["metrics"]["brier"]
+    summary = f"Version {version} learned from {trained['flights']:,} flights: AUC {auc:.3f}, Brier {brier:.4f} at 2 h."
+    ledger.decide(connection, "trained", now, data_at, actor, summary, trained)
+    if judged is not None:
+        said = judged._asdict() | {"version": version} | {name: trained[name] for name in LINEAGE}
+        if serving is not None and serving.id != judged.deployment:
+            said["overtaken_by"] = serving.version
+        against = f"Version {version} against version {judged.champion}: {judged.sentence}"
+        ledger.decide(connection, "compared", now, data_at, actor, against, said)
+        if judged.verdict != "promote" or "overtaken_by" in said:
+            return False
+        why = judged.sentence
+    summary = f"Version {version} becomes the champion{_in_place_of(serving)}: {why}"
+    place(connection, trained, "promoted", actor, summary, {"reason": why}, now)
+    return True
 
 
 def servable(blobs: Blobs, trained: dict[str, Any]) -> Bundle:
@@ -32,48 +73,56 @@ def servable(blobs: Blobs, trained: dict[str, Any]) -> Bundle:
 
 
 def promote(
-    engine: Engine, blobs: Blobs, trained: dict[str, Any], actor: str, reason: str, now: int, instead_of: int | None
+    connection: Connection,
+    blobs: Blobs,
+    trained: dict[str, Any],
+    actor: str,
+    reason: str,
+    now: int,
+    instead_of: int | None,
 ) -> Deployment:
-    """Let a version serve because somebody says so; returns its deployment.
+    """Let a version serve because somebody says so, in the caller's transaction; returns its deployment.
 
     `instead_of` is the champion that the person believes to replace, if they say so. Raises RefusedError for the
     champion itself, for a bundle that cannot serve, and where another version serves by now.
     """
     version = int(trained["version"])
+    serving = _serving(connection, instead_of)
+    if serving is not None and serving.version == version:
+        raise RefusedError(f"Version {version} is the champion already.")
     servable(blobs, trained)
-    with sql.writing(engine) as connection:
-        serving = _serving(connection, instead_of)
-        if serving is not None and serving.version == version:
-            raise RefusedError(f"Version {version} is the champion already.")
-        summary = f"{actor} promoted version {version}{_in_place_of(serving)}: {reason}"
-        return place(connection, trained, "promoted", actor, summary, {"reason": reason}, now)
+    summary = f"{actor} promoted version {version}{_in_place_of(serving)}: {reason}"
+    return place(connection, trained, "promoted", actor, summary, {"reason": reason}, now)
 
 
 def roll_back(
-    engine: Engine,
+    connection: Connection,
     blobs: Blobs,
     actor: str,
     reason: str,
     now: int,
     instead_of: int | None,
-    evidence: dict[str, Any] | None = None,
+    evidence: Mapping[str, Any] = MappingProxyType({}),
 ) -> Deployment:
-    """Go back to the version that served before; returns its new deployment.
+    """Go back to the version that served before, in the caller's transaction; returns its new deployment.
 
     Raises RefusedError where there is none, where its bundle cannot serve, and where another version than
     `instead_of` serves by now.
     """
-    with sql.writing(engine) as connection:
-        serving = _serving(connection, instead_of)
-        previous = None if serving is None else deployments.before(connection, serving.id)
-        if serving is None or previous is None:
-            raise RefusedError("There is no version to go back to: none served before the champion.")
-        trained = ledger.training_of(connection, previous.version) or {"version": previous.version}
-        trained = trained | {"bundle": previous.bundle, "bundle_sha256": previous.bundle_sha256}
-        servable(blobs, trained)
-        summary = f"{actor} rolled back from version {serving.version} to version {previous.version}: {reason}"
-        said = {"reason": reason} | (evidence or {})
-        return place(connection, trained, "rolled_back", actor, summary, said, now)
+    serving = _serving(connection, instead_of)
+    previous = None if serving is None else deployments.before(connection, serving.id)
+    if serving is None or previous is None:
+        raise RefusedError("There is no version to go back to: none served before the champion.")
+    trained = described(connection, previous)
+    servable(blobs, trained)
+    summary = f"{actor} rolled back from version {serving.version} to version {previous.version}: {reason}"
+    return place(connection, trained, "rolled_back", actor, summary, {"reason": reason, **evidence}, now)
+
+
+def described(connection: Connection, deployment: Deployment) -> dict[str, Any]:
+    """What the training of a deployed version said, with the bundle that was deployed."""
+    trained = ledger.training_of(connection, deployment.version) or {"version": deployment.version}
+    return trained | {"bundle": deployment.bundle, "bundle_sha256": deployment.bundle_sha256}
 
 
 def place(

@@ -24,7 +24,7 @@ PARAMETERS: Mapping[str, Any] = MappingProxyType(
     {
         "num_iterations": 200,
         "learning_rate": 0.06,
-        "num_leaves": 31,
+        "num_leaves": 63,
         "min_data_in_leaf": 100,
         "lambda_l2": 20.0,
         "feature_fraction_bynode": 0.2,

@@ -96,8 +96,13 @@ def roles(connection: Connection, answering: int | None) -> Roles:
     while stack and stack[-1].version != answering:
         stack.pop()
     newest = ledger.newest_version(connection)
-    served = connection.scalar(select(func.count()).where(table.version == newest))
-    return Roles(answering, None if served else newest, stack[-2].version if len(stack) > 1 else None)
+    waits = newest is not None and not has_served(connection, newest)
+    return Roles(answering, newest if waits else None, stack[-2].version if len(stack) > 1 else None)
+
+
+def has_served(connection: Connection, version: int) -> bool:
+    """Whether that version serves or ever did."""
+    return bool(connection.scalar(select(func.count()).where(table.version == version)))
 
 
 def periods(connection: Connection, limit: int, before: int | None = None) -> Sequence[Row[Any]]:

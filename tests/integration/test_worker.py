@@ -179,34 +179,28 @@ def test_cancelling_stops_a_running_job_and_the_worker_takes_the_next(
     assert len(written(file)) < 60
 
 
-def test_sigterm_ends_an_idle_worker_at_once(engine: Engine, start_worker: Callable[..., Worker]) -> None:
+def test_a_worker_says_when_it_waits_and_nothing_else_and_sigterm_ends_it_at_once(
+    start_worker: Callable[..., Worker], tmp_path: Path
+) -> None:
     worker = start_worker()
-    identity = enqueue(engine, fail="ready")
-    wait_for(engine, identity, ended)
+    wait_for_lines(tmp_path / "worker.log", 1)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(3) == 0
+    (said,) = written(tmp_path / "worker.log")
+    assert said.endswith("INFO jobs.worker: waiting for jobs: count, absent")
 
 
-def test_sigterm_lets_a_short_job_end(engine: Engine, start_worker: Callable[..., Worker], tmp_path: Path) -> None:
-    identity = enqueue(engine, until=6, file=str(tmp_path / "numbers"), name="a")
-    worker = start_worker()
-    wait_for_lines(tmp_path / "numbers", 1)
-    worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
-    job = jobs.get(engine, identity)
-    assert job is not None and job["state"] == "done"
-
-
-def test_sigterm_gives_a_long_job_back_without_counting_the_attempt(
-    engine: Engine, start_worker: Callable[..., Worker], tmp_path: Path
+@pytest.mark.parametrize(("until", "state", "attempts"), [(6, "done", 1), (600, "queued", 0)])
+def test_sigterm_lets_a_short_job_end_and_gives_a_long_one_back_without_counting_the_attempt(
+    engine: Engine, start_worker: Callable[..., Worker], tmp_path: Path, until: int, state: str, attempts: int
 ) -> None:
-    identity = enqueue(engine, until=600, file=str(tmp_path / "numbers"), name="a")
+    identity = enqueue(engine, until=until, file=str(tmp_path / "numbers"), name="a")
     worker = start_worker()
     wait_for_lines(tmp_path / "numbers", 1)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
     job = jobs.get(engine, identity)
-    assert job is not None and (job["state"], job["attempts"]) == ("queued", 0)
+    assert job is not None and (job["state"], job["attempts"]) == (state, attempts)
 
 
 def test_help_says_what_the_worker_does() -> None:
