@@ -9,6 +9,8 @@ BIN := .venv/bin
 PARTS := api jobs ui dev
 PINS := $(PARTS:%=requirements/%.txt)
 ROOMS := backend jobs ui tests
+# The threads of a fit sleep while they wait for each other: the machine has other work.
+export OMP_WAIT_POLICY = passive
 
 setup: .venv/.installed ## Make the Python environment in .venv (2 minutes the first time, then nothing)
 
@@ -33,7 +35,6 @@ up: setup ## Ingest, train the first champion, start everything; Ctrl-C stops it
 down: ## Stop a running Pushback; what it knows stays
 	@test -x $(BIN)/python || { echo "Nothing runs: there is no .venv."; exit 0; }; exec $(BIN)/python -m jobs.down
 
-test: export OMP_WAIT_POLICY = passive
 test: setup ## Run every test that this machine can; ARGS="-k name" to choose, REQUIRE_ALL=1 to fail on a skip
 	@$(BIN)/python -m pytest -p tests.require_all $(if $(filter 1,$(REQUIRE_ALL)),--require-all) $(ARGS)
 

@@ -34,7 +34,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its own queue; ours is jobs.worker
         "DO_NOT_TRACK": "true",
         "PYTHONUNBUFFERED": "1",
-        "OMP_WAIT_POLICY": "passive",  # threads that wait for each other sleep: the machine has other work
     }
 
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -166,6 +167,20 @@ def test_a_key_that_is_queued_or_running_queues_nothing_and_is_free_again_after(
     assert ask() != first
 
 
+def at_once(queue: Engine, work: Callable[[str, Any, Any], None], processes: int, answers: int) -> list[Any]:
+    """What processes of their own that begin `work(url, barrier, answers)` at one moment put into `answers`."""
+    spawn = multiprocessing.get_context("spawn")
+    barrier, given = spawn.Barrier(processes), spawn.Queue()
+    url = queue.url.render_as_string(hide_password=False)
+    started = [spawn.Process(target=work, args=(url, barrier, given)) for _ in range(processes)]
+    for process in started:
+        process.start()
+    said = [given.get(timeout=60) for _ in range(answers)]
+    for process in started:
+        process.join(60)
+    return said
+
+
 def _ask(url: str, start: Any, answers: Any) -> None:
     engine = sql.open_engine(url)
     start.wait()
@@ -174,16 +189,7 @@ def _ask(url: str, start: Any, answers: Any) -> None:
 
 
 def test_processes_that_ask_for_the_same_at_once_get_one_job(queue: Engine) -> None:
-    spawn = multiprocessing.get_context("spawn")
-    start, answers = spawn.Barrier(4), spawn.Queue()
-    url = queue.url.render_as_string(hide_password=False)
-    processes = [spawn.Process(target=_ask, args=(url, start, answers)) for _ in range(4)]
-    for process in processes:
-        process.start()
-    given = {answers.get(timeout=60) for _ in range(40)}
-    for process in processes:
-        process.join(60)
-    assert len(given) == 10
+    assert len(set(at_once(queue, _ask, processes=4, answers=40))) == 10
 
 
 def _take(url: str, start: Any, answers: Any) -> None:
@@ -197,15 +203,7 @@ def _take(url: str, start: Any, answers: Any) -> None:
 
 def test_workers_that_claim_at_once_never_get_the_same_job(queue: Engine) -> None:
     made = {enqueue(queue, now=number) for number in range(40)}
-    spawn = multiprocessing.get_context("spawn")
-    start, answers = spawn.Barrier(3), spawn.Queue()
-    url = queue.url.render_as_string(hide_password=False)
-    processes = [spawn.Process(target=_take, args=(url, start, answers)) for _ in range(3)]
-    for process in processes:
-        process.start()
-    taken = [answers.get(timeout=60) for _ in range(43)]
-    for process in processes:
-        process.join(60)
+    taken = at_once(queue, _take, processes=3, answers=40 + 3)
     assert sorted(name for name in taken if name) == sorted(made)
 
 
