@@ -16,6 +16,7 @@ from backend.api import (
     health,
     jobs,
     models,
+    observations,
     openapi,
     predictions,
     promotions,
@@ -38,6 +39,7 @@ BLUEPRINTS = (
     deployments.bp,
     decisions.bp,
     status.bp,
+    observations.bp,
     training.bp,
     jobs.bp,
 )

@@ -101,21 +101,31 @@ def project(connection: Connection, after_seq: int) -> None:
     """Bring the projections from `after_seq` up to the end of the log. The row that was recorded last has the word."""
     rows = recorded_after(connection, after_seq)
     while part := list(islice(rows, _PROJECTED_AT_ONCE)):
-        _project(connection, part)
+        _project(connection, [*_waited(connection, part), *part])
+
+
+def _waited(connection: Connection, part: Sequence[LogRow]) -> list[LogRow]:
+    """What was recorded about flights of the part before their first schedule, which is in it."""
+    planned = sorted({subject for _, subject, kind, *_ in part if kind == "scheduled"})
+    waited: list[LogRow] = []
+    for start in range(0, len(planned), _ASKED_AT_ONCE):
+        some = planned[start : start + _ASKED_AT_ONCE]
+        there = set(connection.scalars(select(sql.flights.c.id).where(sql.flights.c.id.in_(some))))
+        new = [subject for subject in some if subject not in there]
+        earlier = _LOG_ROW.where(sql.events.c.subject.in_(new), sql.events.c.seq < part[0][0])
+        waited += (tuple(row) for row in connection.execute(earlier)) if new else ()
+    return sorted(waited)
 
 
 def _project(connection: Connection, rows: Iterable[LogRow]) -> None:
     """Write what rows of the log say, which come by `seq`: one row for each flight and for each hour of weather."""
     flights: dict[str, dict[str, Any]] = {}
-    before_schedule: list[dict[str, Any]] = []
     hours: dict[str, dict[str, Any]] = {}
     for seq, subject, kind, _, at, delay, details in rows:
         said = json.loads(details) if details else {}
         if kind == "weather":
             hours[subject] = {"station": subject.rpartition(".")[2], "hour": at, "last_seq": seq, **said}
             continue
-        if kind == "scheduled" and subject in flights and "dest" not in flights[subject]:
-            before_schedule.append(flights.pop(subject))
         flight = flights.setdefault(subject, {"id": subject})
         flight["last_seq"] = seq
         if kind == "scheduled":
@@ -128,13 +138,14 @@ def _project(connection: Connection, rows: Iterable[LogRow]) -> None:
             flight |= said
         else:
             flight |= {**_NO_OUTCOME, f"{kind}_at": at, "arrival_delay_minutes": delay}
-    # What is said about a flight before its schedule counts only where an earlier schedule is there.
-    for changes in (before_schedule, flights.values(), hours.values()):
+    # What is said about a flight whose schedule is not recorded waits in the log for it.
+    for changes in (flights.values(), hours.values()):
         for alike in _with_equal_columns(changes):
             _write(connection, alike)
 
 
 _PROJECTED_AT_ONCE = 200_000
+_ASKED_AT_ONCE = 1000  # SQLite takes 32,766 parameters
 _NO_OUTCOME = dict.fromkeys(("arrived_at", "arrival_delay_minutes", "cancelled_at", "diverted_at"))
 
 

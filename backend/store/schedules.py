@@ -1,6 +1,6 @@
 """Questions about flights against what is stored: a few queries for any number of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, literal, select, union_all
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, literal, select, union_all
 from backend.flights import asked
 from backend.flights.asked import Fault, Known, Question, Schedule, Stored
 from backend.store import sql
+from backend.store.events import insert_for
 
 AT_ONCE = 1000  # questions a query: SQLite takes 32,766 parameters
 
@@ -25,6 +26,19 @@ def resolve(
         known = _known(connection, [question for question in part if isinstance(question, Question)])
         found += [asked.resolve(row, known, as_of) if isinstance(row, Question) else row for row in part]
     return found
+
+
+def time_zones(connection: Connection) -> dict[str, str]:
+    """The IANA time zone of each known airport, by its code."""
+    rows = connection.execute(select(sql.airports.c.code, sql.airports.c.time_zone))
+    return {str(code): str(zone) for code, zone in rows}
+
+
+def name_carriers(connection: Connection, codes: Collection[str]) -> None:
+    """Let carriers be known; one that has no name goes by its code."""
+    rows = [{"code": code, "name": code} for code in sorted(codes)]
+    if rows:
+        connection.execute(insert_for(connection)(sql.airlines).on_conflict_do_nothing(), rows)
 
 
 def _columns() -> tuple[Any, ...]:
