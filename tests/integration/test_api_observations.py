@@ -68,8 +68,8 @@ def projections(served: Served) -> dict[str, list[tuple[Any, ...]]]:
     with served.engine.connect() as connection:
         return {
             table.name: sorted(
-                tuple(value for name, value in row._mapping.items() if name != "last_seq")
-                for row in connection.execute(table.select())
+                tuple(value for name, value in row.items() if name != "last_seq")
+                for row in connection.execute(table.select()).mappings()
             )
             for table in (sql.flights, sql.weather)
         }
