@@ -200,9 +200,9 @@ def make_world(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture(name="world_copy")
 def make_world_copy(world: World, tmp_path: Path) -> World:
-    """A copy of the small world, to change. What other tests asked is forgotten: an answer is given once."""
+    """A copy of the small world, to change, without what other tests may have made: accounts, keys and answers."""
     home = tmp_path / "copy"
-    shutil.copytree(world.settings.home, home)
+    shutil.copytree(world.settings.home, home, ignore=shutil.ignore_patterns("documents.json*", "secrets"))
     copied = World(settings_module.load({"PUSHBACK_HOME": str(home)}), world.until)
     engine = sql.open_engine(copied.settings.database_url)
     with sql.writing(engine) as connection:

@@ -1,19 +1,22 @@
 """POST /predict: how likely each flight is to be disrupted, from what was known at a moment."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, explanations, schemas
 from backend.api.auth import VIEWER, auth, current_account
 from backend.api.errors import Problem
+from backend.api.explanations import Options, Reasons
 from backend.flights import asked
 from backend.flights.asked import Fault, Schedule
-from backend.model import answering, scoring
+from backend.model import answering, explain, scoring
 from backend.model.answering import NotLoggedError
+from backend.model.explain import Explanation
 from backend.model.serving import NoChampionError
 from backend.store import events as log
 from backend.store import schedules
@@ -80,6 +83,8 @@ class Prediction(BaseModel):
     as_of: str
     seq: int = Field(description="the newest fact that was recorded when this was computed")
     base_rate: float = Field(description="the share of flights that were disrupted in what the model learned from")
+    explanation: Reasons | None = Field(description="why, where `explain=true` asked for it")
+    explanation_missing: str | None = Field(description="a sentence, where reasons were asked for and there are none")
 
 
 class Predictions(BaseModel):
@@ -90,13 +95,16 @@ class Predictions(BaseModel):
 
 @bp.post("/predict")
 @bp.auth_required(auth, roles=FEEDS)
+@bp.input(Options, location="query", arg_name="options")
 @bp.input(Question, arg_name="question")
 @bp.output(Predictions)
-def predict(question: Question) -> dict[str, Any]:
+def predict(options: Options, question: Question) -> dict[str, Any]:
     """Predict disruptions
 
-    For 1 to 1,000 flights that depart within 24 hours after `as_of`: the probability that each is disrupted.
+    For 1 to 1,000 flights that depart within 24 hours after `as_of`: the probability that each is disrupted. The same
+    question gets the same answer, with `explain=true` the reasons for that answer.
     """
+    explanations.check(options.explain, len(question.flights))
     here, account = context.get(), current_account().id
     with here.engine.connect() as connection:
         now = log.data_clock(connection)
@@ -116,10 +124,13 @@ def predict(question: Question) -> dict[str, Any]:
             logger.exception("POST /predict failed")
             detail = "An answer counts only once it is in the log, and the log cannot be written at this moment."
             raise Problem(503, "Not logged", detail, headers={"Retry-After": "5"}) from error
-    return {"predictions": [_as_json(*both, as_of) for both in zip(wanted, answers, strict=True)]}
+        why: Sequence[Explanation | str | None] = [None] * len(answers)
+        if options.explain:
+            why = explain.of_answers(connection, here.serving, asking, answers)
+    return {"predictions": [_as_json(*said, as_of) for said in zip(wanted, answers, why, strict=True)]}
 
 
-def _as_json(schedule: Schedule, logged: Logged, as_of: int) -> dict[str, Any]:
+def _as_json(schedule: Schedule, logged: Logged, why: Explanation | str | None, as_of: int) -> dict[str, Any]:
     return {
         "id": schedule.flight if schedule.stored else None,
         "carrier": schedule.carrier,
@@ -134,6 +145,7 @@ def _as_json(schedule: Schedule, logged: Logged, as_of: int) -> dict[str, Any]:
         "as_of": clock.iso(as_of),
         "seq": logged.seq,
         "base_rate": logged.base_rate,
+        **explanations.as_json(why),
     }
 
 

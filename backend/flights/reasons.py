@@ -39,18 +39,23 @@ def positions() -> Mapping[str, tuple[int, ...]]:
     return {group: tuple(place for place, said in enumerate(groups) if said == group) for group in GROUPS}
 
 
-def sentence(probability: float, usual: float, contributions: Mapping[str, float]) -> str:
-    """What raises and what lowers a risk against the usual one, strongest first; `contributions` in log-odds by group.
-
-    `usual` is the probability that all contributions start from.
-    """
+def sentence(probability: float, contributions: Mapping[str, float]) -> str:
+    """The two groups that raise a risk most and the two that lower it most; `contributions` in log-odds by group."""
     ranked = sorted(contributions, key=lambda group: -abs(contributions[group]))
     raising = [group for group in ranked if contributions[group] >= MENTIONED_FROM]
     lowering = [group for group in ranked if contributions[group] <= -MENTIONED_FROM]
-    opening = f"{probability:.0%}, where {usual:.0%} is usual"
     parts = [
-        f"what {verb} it most: {' and '.join(groups[:2])}"
-        for verb, groups in (("raises", raising), ("lowers", lowering))
+        f"{verb} most by {' and '.join(groups[:2])}"
+        for verb, groups in (("raised", raising), ("lowered", lowering))
         if groups
     ]
-    return f"{opening}; " + ("; ".join(parts) if parts else "nothing known sets this flight apart") + "."
+    if not parts:
+        return f"A risk of {_percent(probability)}: nothing that is known sets this flight apart."
+    return f"A risk of {_percent(probability)}, {', and '.join(parts)}."
+
+
+def _percent(probability: float) -> str:
+    """In whole percent, which says 0 or 100 of nothing that is not certain."""
+    if probability < 0.005:
+        return "less than 1%"
+    return "more than 99%" if probability >= 0.995 else f"{probability:.0%}"

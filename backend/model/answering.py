@@ -36,7 +36,7 @@ def _log(
     engine: Engine, connection: Connection, serving: Serving, new: Sequence[Schedule], asking: Asking
 ) -> dict[predictions.Key, Logged]:
     answered = serving.answer(connection, features.flights_of([schedule.plan for schedule in new]), asking.as_of)
-    shadow = serving.shadow(answered.rows)
+    shadow = serving.shadow(answered)
     shadow_probability = [None] * len(new) if shadow is None else shadow.probability.tolist()
     answers = [
         Logged(

@@ -68,7 +68,8 @@ def make(taken: Snapshot, positions: Ints, recipe: Recipe, progress: Progress) -
     progress(0.25, f"Calibrating on the newest {len(newest):,} flights")
     asked = snapshots.questions(taken, newest)
     raw = {lead: rehearsal.raw_log_odds(rows_) for lead, rows_ in asked.items()}
-    calibration, by_lead = _calibrated(taken, newest, raw)
+    usual = float(labels.mean())
+    calibration, by_lead = calibrated(taken.departures(newest), taken.world.disrupted[newest], raw, usual)
     rehearsed = Answers(newest, by_lead, train.baseline_probability(baseline, asked[HEADLINE_HOURS]))
     del asked, rows
     progress(0.4, f"Fitting on {len(positions):,} flights")
@@ -88,16 +89,21 @@ def _rows(taken: Snapshot, positions: Ints, recipe: Recipe) -> tuple[Floats, Int
     return dataset.training_rows(taken.world, positions, np.random.default_rng(recipe.seed))
 
 
-def _calibrated(taken: Snapshot, newest: Ints, raw: dict[float, Floats]) -> tuple[Calibration, dict[float, Floats]]:
+def calibrated(
+    departures: Ints, disrupted: Ints, raw: Mapping[float, Floats], usual: float
+) -> tuple[Calibration, dict[float, Floats]]:
     """The calibration made on the newest flights, and probabilities for them from calibrations that had not seen them.
 
-    These are made on every other day, so that no flight is judged by a map that it had a part in.
+    `departures` and `disrupted` are those flights', shape (n,), `raw` the rehearsal's log-odds (n,) at each of
+    LEADS_HOURS, and `usual` how often the flights that it learned from were disrupted. The probabilities' calibrations
+    are made on every other day, so that no flight is judged by a map that it had a part in.
     """
-    truth = np.tile(taken.world.disrupted[newest], len(LEADS_HOURS))
-    odd_day = (taken.departures(newest) // DAY % 2).astype(bool)
-    odd, pooled = np.tile(odd_day, len(LEADS_HOURS)), np.concatenate([raw[lead] for lead in LEADS_HOURS])
-    on_odd, on_even = (train.fit_calibration(pooled[half], truth[half]) for half in (odd, ~odd))
-    by_lead = {
-        lead: scoring.sigmoid(np.where(odd_day, on_even.apply(raw_), on_odd.apply(raw_))) for lead, raw_ in raw.items()
-    }
-    return train.fit_calibration(pooled, truth), by_lead
+    truth = np.tile(disrupted, len(LEADS_HOURS))
+    odd_day = (departures // DAY % 2).astype(bool)
+    odd, pooled = np.tile(odd_day, len(LEADS_HOURS)), np.concatenate([raw[hours] for hours in LEADS_HOURS])
+    lead = np.repeat(np.array(LEADS_HOURS) / 24, len(departures))
+    on_odd, on_even, on_all = (
+        train.fit_calibration(pooled[part], lead[part], truth[part], usual) for part in (odd, ~odd, slice(None))
+    )
+    crossed = scoring.sigmoid(np.where(odd, on_even.apply(pooled, lead), on_odd.apply(pooled, lead)))
+    return on_all, dict(zip(LEADS_HOURS, np.split(crossed, len(LEADS_HOURS)), strict=True))

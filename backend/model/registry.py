@@ -65,10 +65,8 @@ def record(
 def servable(blobs: Blobs, trained: dict[str, Any]) -> Bundle:
     """The bundle of a version, from what its training said. Raises RefusedError where it could not serve."""
     try:
-        return bundle.load(blobs.read(trained["bundle"]), trained["bundle_sha256"])
-    except FileNotFoundError as error:
-        raise RefusedError(f"Version {trained['version']} cannot serve: its bundle is missing.") from error
-    except (OSError, BundleError) as error:
+        return bundle.read(blobs, trained["bundle"], trained["bundle_sha256"])
+    except BundleError as error:
         raise RefusedError(f"Version {trained['version']} cannot serve: {error}.") from error
 
 

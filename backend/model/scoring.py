@@ -45,14 +45,25 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Calibration:
-    """slope * log-odds + intercept."""
+    """slope * log-odds + intercept, to each of which every day of lead time adds something."""
 
     slope: float = 1.0
     intercept: float = 0.0
+    slope_a_day: float = 0.0
+    intercept_a_day: float = 0.0
 
-    def apply(self, raw: Floats) -> Floats:
+    def scale(self, lead_days: Floats) -> Floats:
+        """What log-odds are multiplied by for questions that many days before departure, shape (n,)."""
+        return self.slope + self.slope_a_day * lead_days
+
+    def apply(self, raw: Floats, lead_days: Floats) -> Floats:
         """Calibrated log-odds, shape (n,)."""
-        return self.slope * raw + self.intercept
+        return self.scale(lead_days) * raw + (self.intercept + self.intercept_a_day * lead_days)
+
+
+def lead_days(rows: Floats) -> Floats:
+    """How many days before departure each of rows of `features.build` was asked about: shape (n,)."""
+    return rows[:, features.names().index("lead_minutes")] / (24 * 60)
 
 
 def sigmoid(log_odds_: Floats) -> Floats:

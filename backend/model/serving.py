@@ -1,7 +1,8 @@
 """What answers in an API process: the champion's bundle, a challenger in its shadow, and the history of features.
 
-All are brought up to date on asking. Nothing here is the truth: `deployments` says what serves, the ledger what runs
-in the shadow and the event log what is known, so that processes agree.
+All are brought up to date on asking, and versions that answered before are at hand for their reasons. Nothing here is
+the truth: `deployments` says what serves, the ledger what runs in the shadow and the event log what is known, so that
+processes agree.
 """
 
 import logging
@@ -21,10 +22,12 @@ from backend.model.bundle import Bundle, BundleError
 from backend.model.recall import Recall
 from backend.store import deployments, shadows
 from backend.store.blobs import Blobs
-from backend.store.deployments import Deployment
 
 Floats = npt.NDArray[np.float64]
 logger = logging.getLogger(__name__)
+
+# The champion, its shadow, and versions before them, whose answers may still have to be explained.
+KEPT_BUNDLES = 4
 
 
 class NoChampionError(RuntimeError):
@@ -33,14 +36,15 @@ class NoChampionError(RuntimeError):
 
 @dataclass(frozen=True)
 class Answer:
-    """Probabilities of shape (n,), and what they were made from: the features `rows` (n, f), version, metadata, and
-    the `seq` up to which facts were recorded."""
+    """Probabilities of shape (n,), and what they were made from: the features `rows` (n, f), the champion's version
+    and metadata, and the `seq` up to which facts were recorded. `shadow` is the challenger that ran beside it then."""
 
     probability: Floats
     rows: Floats
     version: int
     metadata: dict[str, Any]
     seq: int
+    shadow: Bundle | None
 
 
 class Shadowed(NamedTuple):
@@ -50,17 +54,25 @@ class Shadowed(NamedTuple):
     probability: Floats
 
 
+class _Standing(NamedTuple):
+    """What serves while `state` holds: the bundle that answers, why newer deployments do not, and the same for the
+    shadow. One value, so that a request never sees the champion of one moment beside the shadow of another."""
+
+    state: tuple[int | None, int | None]
+    champion: Bundle
+    broken: list[str]
+    shadow: Bundle | None
+    shadow_faults: list[str]
+
+
 class Serving:
     """The champion, its shadow and the history of one process. Its methods may be called from several threads."""
 
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._lock = threading.Lock()
-        self._state: tuple[int | None, int | None] | None = None
-        self._champion: tuple[int, Bundle] | None = None
-        self._broken: list[str] = []
-        self._shadow: tuple[int, Bundle] | None = None
-        self._shadow_faults: list[str] = []
+        self._standing: _Standing | None = None
+        self._bundles: dict[str, Bundle] = {}
         self._recall = Recall()
 
     def champion(self, connection: Connection) -> tuple[Bundle, list[str]]:
@@ -69,73 +81,90 @@ class Serving:
         While the newest cannot, the one before it goes on answering, in every process alike. Each request tries the
         newest again, since it may be repaired. Raises NoChampionError.
         """
-        state = shadows.state(connection)
-        with self._lock:
-            if state != self._state or self._champion is None or self._broken:
-                self._champion, self._broken = self._newest_champion(connection)
-            if state != self._state:
-                self._shadow, self._shadow_faults = self._newest_shadow(connection)
-            self._state = state
-            return self._champion[1], list(self._broken)
+        standing = self._now(connection)
+        return standing.champion, list(standing.broken)
 
     def shadow_faults(self) -> list[str]:
         """Why challengers that should run in the shadow do not, a sentence each."""
-        return list(self._shadow_faults)
+        standing = self._standing
+        return [] if standing is None else list(standing.shadow_faults)
 
-    def _newest_champion(self, connection: Connection) -> tuple[tuple[int, Bundle], list[str]]:
+    def _now(self, connection: Connection) -> _Standing:
+        state = shadows.state(connection)
+        with self._lock:
+            held = self._standing
+            if held is None or held.state != state:
+                champion, broken = self._newest_champion(connection)
+                self._standing = _Standing(state, champion, broken, *self._newest_shadow(connection))
+            elif held.broken:
+                champion, broken = self._newest_champion(connection)
+                self._standing = held._replace(champion=champion, broken=broken)
+            assert self._standing is not None
+            return self._standing
+
+    def _newest_champion(self, connection: Connection) -> tuple[Bundle, list[str]]:
         deployment = deployments.current(connection)
         if deployment is None:
             raise NoChampionError("No champion is deployed yet: run python -m jobs.training.")
         broken: list[str] = []
         while deployment is not None:
             try:
-                return self._loaded(deployment), broken
-            except (OSError, BundleError) as error:
+                return self._read(deployment.bundle, deployment.bundle_sha256), broken
+            except BundleError as error:
                 broken.append(f"Version {deployment.version} cannot be loaded: {error}.")
                 deployment = deployments.before(connection, deployment.id)
         raise NoChampionError(" ".join(broken))
 
-    def _loaded(self, deployment: Deployment) -> tuple[int, Bundle]:
-        if self._champion is not None and self._champion[0] == deployment.id:
-            return self._champion
-        content = self._blobs.read(deployment.bundle)
-        return deployment.id, bundle.load(content, deployment.bundle_sha256)
-
-    def _newest_shadow(self, connection: Connection) -> tuple[tuple[int, Bundle] | None, list[str]]:
+    def _newest_shadow(self, connection: Connection) -> tuple[Bundle | None, list[str]]:
         """The newest kept challenger that can be loaded. One that cannot is tried again when something is decided."""
         faults: list[str] = []
         deployment = deployments.current(connection)
         for shadow in [] if deployment is None else shadows.candidates(connection, deployment):
-            if self._shadow is not None and self._shadow[0] == shadow.decision_id:
-                return self._shadow, faults
             try:
-                loaded = bundle.load(self._blobs.read(shadow.bundle), shadow.bundle_sha256)
-                return (shadow.decision_id, loaded), faults
-            except (OSError, BundleError) as error:
+                return self._read(shadow.bundle, shadow.bundle_sha256), faults
+            except BundleError as error:
                 faults.append(f"Version {shadow.version} cannot run in the shadow: {error}.")
                 logger.warning(faults[-1])
         return None, faults
 
-    def shadow(self, rows: Floats) -> Shadowed | None:
-        """What the version in the shadow says of rows of `features.build`; None where there is none, or it fails.
+    def _read(self, name: str, sha256: str) -> Bundle:
+        """The bundle of that name, from memory if it was read lately. The caller holds the lock."""
+        if sha256 not in self._bundles:
+            loaded = bundle.read(self._blobs, name, sha256)
+            while len(self._bundles) >= KEPT_BUNDLES:
+                del self._bundles[next(iter(self._bundles))]
+            self._bundles[sha256] = loaded
+        return self._bundles[sha256]
+
+    def version(self, connection: Connection, version: int) -> Bundle:
+        """The bundle of a version that answered once. Raises BundleError where it cannot be loaded any more."""
+        deployment = deployments.of_version(connection, version)
+        if deployment is None:
+            raise BundleError("it was never deployed")
+        with self._lock:
+            return self._read(deployment.bundle, deployment.bundle_sha256)
+
+    def shadow(self, answered: Answer) -> Shadowed | None:
+        """What the version in the shadow says of the same rows; None where there is none, or it fails.
 
         Whatever it does, the champion's answer is not touched: one that fails is not asked again.
         """
-        shadow = self._shadow
+        shadow = answered.shadow
         if shadow is None:
             return None
         try:
-            probability = shadow[1].probability(rows)
+            probability = shadow.probability(answered.rows)
             if not ((probability >= 0) & (probability <= 1)).all():
                 raise ValueError("it answered with something that is no probability")
         except Exception as error:  # pylint: disable=broad-exception-caught
-            fault = f"Version {shadow[1].version} failed in the shadow and is not asked any more: {error}."
-            logger.exception("version %s failed in the shadow", shadow[1].version)
+            fault = f"Version {shadow.version} failed in the shadow and is not asked any more: {error}."
+            logger.exception("version %s failed in the shadow", shadow.version)
             with self._lock:
-                if self._shadow is shadow:
-                    self._shadow, self._shadow_faults = None, [*self._shadow_faults, fault]
+                held = self._standing
+                if held is not None and held.shadow is shadow:
+                    self._standing = held._replace(shadow=None, shadow_faults=[*held.shadow_faults, fault])
             return None
-        return Shadowed(shadow[1].version, probability)
+        return Shadowed(shadow.version, probability)
 
     def history(self, connection: Connection, as_of: int) -> History:
         """History for questions at `as_of`, with every fact that was recorded until now."""
@@ -143,7 +172,9 @@ class Serving:
 
     def answer(self, connection: Connection, flights: Flights, as_of: int) -> Answer:
         """The champion's probabilities for those flights, with what was known at `as_of` (epoch seconds)."""
-        champion, _ = self.champion(connection)
+        standing = self._now(connection)
         history = self.history(connection, as_of)
         rows = features.build(flights, np.full(len(flights), as_of, np.int64), history)
-        return Answer(champion.probability(rows), rows, champion.version, champion.metadata, history.seq)
+        champion = standing.champion
+        probability = champion.probability(rows)
+        return Answer(probability, rows, champion.version, champion.metadata, history.seq, standing.shadow)

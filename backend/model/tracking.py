@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -60,7 +61,7 @@ def run_of(metadata: dict[str, Any], fitted: Fitted, rows: Floats, labels: Ints)
     return Run(
         parameters=metadata["parameters"]
         | {name: metadata[name] for name in ("seed", "data_from", "data_until", "fitted_until")}
-        | {"calibration_slope": fitted.calibration.slope, "calibration_intercept": fitted.calibration.intercept}
+        | {f"calibration_{name}": value for name, value in asdict(fitted.calibration).items()}
         | {"features": len(names)},
         metrics=metrics,
         documents={

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
 
 from backend.flights import features
-from backend.model.scoring import Calibration, Encoder, sigmoid
+from backend.model.scoring import Calibration, Encoder, lead_days, log_odds, sigmoid
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -35,6 +35,7 @@ PARAMETERS: Mapping[str, Any] = MappingProxyType(
 _REPRODUCIBLE = {"objective": "binary", "deterministic": True, "force_row_wise": True, "verbosity": -1}
 SMOOTHING = 50  # flights of the mean that a category's own rate is mixed with
 FEWEST_FLIGHTS = 500
+SLOPES = (0.25, 1.5)  # between which a calibration's are
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Fitted:
 
     def probability(self, rows: Floats) -> Floats:
         """The probability of disruption for rows of `features.build`: shape (n,)."""
-        return sigmoid(self.calibration.apply(self.raw_log_odds(rows)))
+        return sigmoid(self.calibration.apply(self.raw_log_odds(rows), lead_days(rows)))
 
     def raw_log_odds(self, rows: Floats) -> Floats:
         """What the trees say before calibration: shape (n,)."""
@@ -79,15 +80,20 @@ def fit_encoder(rows: Floats, labels: Ints) -> Encoder:
     return Encoder(mean, rates)
 
 
-def fit_calibration(raw: Floats, labels: Ints) -> Calibration:
-    """The map that is affine in the log-odds and fits labels best (Platt scaling, Platt 1999).
+def fit_calibration(raw: Floats, lead: Floats, labels: Ints, usual: float) -> Calibration:
+    """How far log-odds may be trusted, by lead time: they are drawn to those of the `usual` rate, or away from them.
 
-    `raw` are log-odds of shape (n,) on flights that the trees were not fitted on. Affine, so that what each feature
-    contributes to the log-odds still adds up after it.
+    `raw` are log-odds of shape (n,) on flights that the trees were not fitted on, asked about `lead` days before
+    departure. The slope is Platt's (1999). His intercept is left out: it is the month's base rate, and the next month
+    has another (docs/model-card.md). Affine, so that what each feature contributes still adds up after it.
     """
-    # A weak penalty keeps the slope finite where a small window is separable.
-    platt = LogisticRegression(C=1e4).fit(raw[:, None], labels)
-    return Calibration(slope=float(platt.coef_[0, 0]), intercept=float(platt.intercept_[0]))
+    pivot = float(log_odds(np.array([usual]))[0])
+    apart = raw - pivot
+    # A weak penalty keeps the slopes finite where a small window is separable.
+    platt = LogisticRegression(C=1e4).fit(np.column_stack([apart, apart * lead, lead]), labels)
+    # A window too small to tell may ask for less than nothing, or for anything: that much is never meant.
+    slope, day_before = np.clip([platt.coef_[0, 0], platt.coef_[0, :2].sum()], *SLOPES).tolist()
+    return Calibration(slope, pivot * (1 - slope), day_before - slope, pivot * (slope - day_before))
 
 
 SCHEDULE_CATEGORIES = ("carrier", "origin", "dest", "weekday")

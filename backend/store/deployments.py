@@ -61,6 +61,13 @@ def current(connection: Connection) -> Deployment | None:
     return None if row is None else Deployment(*row)
 
 
+def of_version(connection: Connection, version: int) -> Deployment | None:
+    """The newest deployment of that version, or None if it never served."""
+    newest = select(sql.deployments).where(table.version == version).order_by(table.id.desc()).limit(1)
+    row = connection.execute(newest).first()
+    return None if row is None else Deployment(*row)
+
+
 def standing(connection: Connection, until_id: int | None = None) -> list[Deployment]:
     """The deployments that no rollback has undone, oldest first; with `until_id`, as it was when that one was new.
 

@@ -51,11 +51,15 @@ class Asking(NamedTuple):
     past: bool
 
 
-_OF_FLIGHTS = select(*(sql.predictions.c[name] for name in Logged._fields)).where(
+_ASKED = (
     sql.predictions.c.account == bindparam("account"),
     sql.predictions.c.as_of == bindparam("as_of"),
     sql.predictions.c.flight.in_(bindparam("flights", expanding=True)),
 )
+_OF_FLIGHTS = select(*(sql.predictions.c[name] for name in Logged._fields)).where(*_ASKED)
+_FEATURES_OF_FLIGHTS = select(
+    *(sql.predictions.c[name] for name in ("flight", "variant", "feature_list", "features"))
+).where(*_ASKED)
 
 
 def find(connection: Connection, account: str, as_of: int, keys: Iterable[Key]) -> dict[Key, Logged]:
@@ -64,6 +68,15 @@ def find(connection: Connection, account: str, as_of: int, keys: Iterable[Key]) 
     values = {"account": account, "as_of": as_of, "flights": list({flight for flight, _ in wanted})}
     found = (Logged(*row) for row in connection.execute(_OF_FLIGHTS, values))
     return {logged.key: logged for logged in found if logged.key in wanted}
+
+
+def features_of(connection: Connection, account: str, as_of: int, keys: Iterable[Key]) -> dict[Key, tuple[str, bytes]]:
+    """What those answers were made from, for the questions that have one: (feature list, features as stored)."""
+    wanted = set(keys)
+    values = {"account": account, "as_of": as_of, "flights": list({flight for flight, _ in wanted})}
+    rows = connection.execute(_FEATURES_OF_FLIGHTS, values).all()
+    found = {(flight, variant): (feature_list, packed) for flight, variant, feature_list, packed in rows}
+    return {key: found[key] for key in wanted & found.keys()}
 
 
 def log(

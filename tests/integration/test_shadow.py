@@ -99,21 +99,24 @@ def test_a_challenger_that_cannot_be_loaded_leaves_the_shadow_to_the_one_before(
     assert status == "degraded" and "Version 3 cannot run in the shadow" in missing[0] and "damaged" in missing[0]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"calibration": {"slope": None, "intercept": None}},
-        {"calibration": {"slope": float("nan"), "intercept": 0.0}},
-    ],
-)
-def test_a_challenger_that_fails_while_it_scores_hurts_no_answer(own: Served, fault: dict[str, Any]) -> None:
+def test_a_challenger_that_fails_while_it_scores_hurts_no_answer(own: Served) -> None:
     before = own.predict(asked(own, 0))
-    train(own.world, 2, **fault)
+    carrier = before[0]["carrier"]
+    train(own.world, 2, encoder={"mean": 0.2, "rates": {"carrier": {carrier: "often"}}})
     compare(own.world, 2)
     assert own.by("analyst").predict(asked(own, 0)) == before
     assert logged(own).shadow_version is None
     status, missing = ready(own)
     assert status == "degraded" and "Version 2 failed in the shadow" in missing[0]
+
+
+@pytest.mark.parametrize("number", [None, float("nan")])
+def test_a_challenger_that_makes_no_probability_does_not_run_at_all(own: Served, number: float | None) -> None:
+    train(own.world, 2, calibration={"slope": number, "intercept": 0.0})
+    compare(own.world, 2)
+    assert own.predict(asked(own, 0)) and logged(own).shadow_version is None
+    status, missing = ready(own)
+    assert status == "degraded" and "Version 2 cannot run in the shadow" in missing[0]
 
 
 def test_what_is_promoted_runs_in_no_shadow(own: Served) -> None:

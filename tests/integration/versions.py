@@ -35,6 +35,27 @@ def saying(content: bytes, **about: Any) -> bytes:
     return out.getvalue()
 
 
+def as_format_1(content: bytes) -> bytes:
+    """The same bundle as this program wrote it before format 2: stored, and without the trees' own text."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(out, "w") as target:
+        about = json.loads(source.read("bundle.json")) | {"format": 1}
+        target.writestr("bundle.json", json.dumps(about, indent=1, sort_keys=True))
+        target.writestr("trees.treelite", source.read("trees.treelite"))
+    return out.getvalue()
+
+
+def replace(world: World, version: int, content: bytes) -> None:
+    """Train that version once more, into another file."""
+    name = f"bundles/{version}-again.zip"
+    Blobs(world.settings.blobs).write(name, content)
+    with sql.writing(sql.open_engine(world.settings.database_url)) as connection:
+        trained = ledger.training_of(connection, version)
+        assert trained is not None
+        said = trained | {"bundle": name, "bundle_sha256": bundle.sha256(content)}
+        ledger.decide(connection, "trained", version, None, "tests", "the same again", said)
+
+
 def damage(world: World, name: str) -> None:
     """Change one bit in the middle of a bundle's file; a second time, change it back."""
     blobs = Blobs(world.settings.blobs)

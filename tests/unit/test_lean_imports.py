@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 # Not scipy: treelite imports scipy.sparse, and nothing scores without it.
-HEAVY = ["pandas", "sklearn", "mlflow", "evidently", "dask", "shap", "matplotlib", "alembic", "streamlit"]
+HEAVY = ["pandas", "sklearn", "mlflow", "evidently", "dask", "shap", "matplotlib", "alembic", "streamlit", "lightgbm"]
 
 
 def test_importing_the_api_imports_nothing_heavy() -> None:

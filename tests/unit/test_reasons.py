@@ -29,11 +29,18 @@ def test_a_sentence_names_the_strongest_reasons_on_both_sides() -> None:
     contributions = dict.fromkeys(reasons.GROUPS, 0.0)
     contributions |= {"the weather": 0.9, "delays at the airport": 1.4, "the carrier's day": 0.2}
     contributions |= {"the time and the route": -0.5}
-    assert reasons.sentence(0.624, 0.26, contributions) == (
-        "62%, where 26% is usual; what raises it most: delays at the airport and the weather; "
-        "what lowers it most: the time and the route."
+    assert reasons.sentence(0.624, contributions) == (
+        "A risk of 62%, raised most by delays at the airport and the weather, "
+        "and lowered most by the time and the route."
     )
 
 
 def test_where_nothing_counts_the_sentence_says_so() -> None:
-    assert "sets this flight apart" in reasons.sentence(0.25, 0.26, dict.fromkeys(reasons.GROUPS, 0.05))
+    said = reasons.sentence(0.25, dict.fromkeys(reasons.GROUPS, 0.05))
+    assert said == "A risk of 25%: nothing that is known sets this flight apart."
+
+
+def test_no_risk_is_called_certain() -> None:
+    nothing = dict.fromkeys(reasons.GROUPS, 0.0)
+    said = [reasons.sentence(probability, nothing).split(":")[0] for probability in (0.004, 0.9951)]
+    assert said == ["A risk of less than 1%", "A risk of more than 99%"]
