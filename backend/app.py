@@ -8,6 +8,7 @@ from flask import Response, request
 from backend import clock
 from backend import settings as settings_module
 from backend.api import (
+    answers,
     context,
     decisions,
     deployments,
@@ -33,6 +34,7 @@ BLUEPRINTS = (
     tokens.bp,
     sessions.bp,
     predictions.bp,
+    answers.bp,
     flights.bp,
     models.bp,
     promotions.bp,

@@ -136,7 +136,7 @@ def _position(cursor: str) -> tuple[int, str]:
 
 def as_json(row: dict[str, Any], now: int) -> dict[str, Any]:
     """A flight of the store as the API shows it at the data clock `now`."""
-    outcome = _outcome(row)
+    outcome = outcome_of(row)
     departure, arrival = row["scheduled_departure"], row["scheduled_arrival"]
     return {
         **{name: row[name] for name in ("id", "carrier", "origin", "origin_name", "dest", "dest_name", "aircraft")},
@@ -152,7 +152,7 @@ def as_json(row: dict[str, Any], now: int) -> dict[str, Any]:
     }
 
 
-def _outcome(row: dict[str, Any]) -> str | None:
+def outcome_of(row: dict[str, Any]) -> str | None:
     """How the flight ended, if that is known. An arrival has the word over a cancellation that was taken back."""
     for column, outcome in (("arrived_at", "arrived"), ("diverted_at", "diverted"), ("cancelled_at", "cancelled")):
         if row[column] is not None:

@@ -3,9 +3,10 @@
 The same question (account, flight, as_of) is one row, and its first answer is the answer.
 """
 
+import operator
 import zlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +78,38 @@ def features_of(connection: Connection, account: str, as_of: int, keys: Iterable
     rows = connection.execute(_FEATURES_OF_FLIGHTS, values).all()
     found = {(flight, variant): (feature_list, packed) for flight, variant, feature_list, packed in rows}
     return {key: found[key] for key in wanted & found.keys()}
+
+
+class Wanted(NamedTuple):
+    """Which logged answers: `as_of` from `since` on and before `until`, of one version, about one flight, with an id
+    below `before`; None where any will do."""
+
+    since: int | None = None
+    until: int | None = None
+    version: int | None = None
+    flight: str | None = None
+    before: int | None = None
+
+
+def listing(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
+    """Logged answers without their features, newest first, each with what is known of its flight's outcome."""
+    answers, flights = sql.predictions.c, sql.flights.c
+    said = [column for column in answers if column is not answers.features]
+    ends = [flights[name] for name in ("arrived_at", "arrival_delay_minutes", "cancelled_at", "diverted_at")]
+    query = select(*said, *ends).select_from(
+        sql.predictions.outerjoin(sql.flights, answers.flight == flights.id)  # one that was asked about may be unknown
+    )
+    for column, compare, value in (
+        (answers.as_of, operator.ge, wanted.since),
+        (answers.as_of, operator.lt, wanted.until),
+        (answers.version, operator.eq, wanted.version),
+        (answers.flight, operator.eq, wanted.flight),
+        (answers.id, operator.lt, wanted.before),
+    ):
+        if value is not None:
+            query = query.where(compare(column, value))
+    rows = connection.execute(query.order_by(answers.id.desc()).limit(limit)).mappings()
+    return [dict(row) for row in rows]
 
 
 def log(
