@@ -19,6 +19,7 @@ from backend.api import (
     models,
     observations,
     openapi,
+    options,
     predictions,
     promotions,
     schemas,
@@ -26,6 +27,7 @@ from backend.api import (
     status,
     tokens,
     training,
+    webhooks,
 )
 from backend.settings import Settings
 
@@ -42,6 +44,8 @@ BLUEPRINTS = (
     decisions.bp,
     status.bp,
     observations.bp,
+    options.bp,
+    webhooks.bp,
     training.bp,
     jobs.bp,
 )

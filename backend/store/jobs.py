@@ -34,6 +34,20 @@ def enqueue(
 
     With a `dedupe_key` for which a job is queued or running, it is that job, and nothing is queued.
     """
+    try:
+        with sql.writing(engine) as connection:
+            return add(connection, kind, params, owner, now, dedupe_key)
+    except IntegrityError:  # PostgreSQL: another process queued it between our look and our insert
+        return enqueue(engine, kind, params, owner, now, dedupe_key)
+
+
+def add(
+    connection: Connection, kind: str, params: Mapping[str, Any], owner: str, now: int, dedupe_key: str | None = None
+) -> dict[str, Any]:
+    """The same in the caller's write transaction."""
+    found = None if dedupe_key is None else _unfinished(connection, dedupe_key)
+    if found is not None:
+        return found
     job = {
         "id": str(uuid.uuid4()),
         "kind": kind,
@@ -43,15 +57,8 @@ def enqueue(
         "created_at": now,
         "dedupe_key": dedupe_key,
     }
-    try:
-        with sql.writing(engine) as connection:
-            found = None if dedupe_key is None else _unfinished(connection, dedupe_key)
-            if found is not None:
-                return found
-            connection.execute(insert(table).values(job))
-            return _one(connection, str(job["id"]))
-    except IntegrityError:  # PostgreSQL: another process queued it between our look and our insert
-        return enqueue(engine, kind, params, owner, now, dedupe_key)
+    connection.execute(insert(table).values(job))
+    return _one(connection, str(job["id"]))
 
 
 def get(engine: Engine, identity: str) -> dict[str, Any] | None:

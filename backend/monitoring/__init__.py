@@ -1,0 +1,1 @@
+"""What watches the model, and what is done about what it sees."""

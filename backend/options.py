@@ -1,0 +1,62 @@
+"""What people may change while it runs: named groups of settings with bounds and defaults, kept as documents.
+
+What depends on the machine (folders, URLs, ports) is not here but in the environment: backend/settings.py.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from tinydb import where
+
+from backend.store.documents import Documents
+
+TABLE = "settings"
+
+
+class Options(BaseModel):
+    """A group of settings. A field that it does not name is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Costs(Options):
+    """What errors cost, in any unit: what a risk must be worth acting on is false_alarm / (false_alarm + miss)."""
+
+    false_alarm: float = Field(default=1.0, gt=0, le=1e6)
+    miss: float = Field(default=4.0, gt=0, le=1e6)
+
+
+class Retraining(Options):
+    """When an alert may start a training. Days are the data clock's."""
+
+    cooldown_days: float = Field(default=7.0, ge=0, le=365, description="after a training, however it was asked for")
+    most_a_day: int = Field(default=1, ge=0, le=24, description="trainings that alerts may start; 0: none at all")
+
+
+GROUPS: Mapping[str, type[Options]] = MappingProxyType({"costs": Costs, "retraining": Retraining})
+
+Group = TypeVar("Group", bound=Options)
+
+
+def read(documents: Documents, name: str) -> Options:
+    """The group of that name as it stands now. Raises KeyError for a name that is not in GROUPS."""
+    stored = documents.table(TABLE).get(where("name") == name)
+    said: dict[str, Any] = stored["values"] if isinstance(stored, dict) else {}
+    known = GROUPS[name].model_fields
+    # A field that an older or a newer program wrote is left alone.
+    return GROUPS[name].model_validate({field: value for field, value in said.items() if field in known})
+
+
+def of(documents: Documents, group: type[Group]) -> Group:
+    """That group as it stands now."""
+    (name,) = (name for name, each in GROUPS.items() if each is group)
+    found = read(documents, name)
+    assert isinstance(found, group)
+    return found
+
+
+def write(documents: Documents, name: str, options: Options) -> None:
+    """Let the group of that name say this from now on, in every process."""
+    documents.table(TABLE).upsert({"name": name, "values": options.model_dump()}, where("name") == name)
