@@ -94,9 +94,24 @@ def find(documents: Documents, username: str) -> Account | None:
     return None if document is None else _account(document)
 
 
+def listing(documents: Documents) -> list[Account]:
+    """All accounts, by name."""
+    return sorted((_account(document) for document in _table(documents).all()), key=lambda account: account.username)
+
+
 def disable(documents: Documents, identity: str) -> None:
-    """Ends an account: its password, its sessions and its tokens. Raises KeyError if there is none."""
+    """Ends an account: its password, its sessions and its tokens.
+
+    Raises KeyError if there is none, and ValueError for the only admin that is left.
+    """
     _change(documents, identity, {"disabled": True})
+
+
+def give_role(documents: Documents, identity: str, role: str) -> None:
+    """Gives an account another role and ends what the old one had opened. Raises ValueError, KeyError as `disable`."""
+    if role not in ROLES:
+        raise ValueError(f"{role!r} is no role: give one of {', '.join(ROLES)}")
+    _change(documents, identity, {"role": role})
 
 
 def enable(documents: Documents, identity: str) -> None:
@@ -178,6 +193,10 @@ def _change(documents: Documents, identity: str, fields: dict[str, Any]) -> None
         account = by_id(documents, identity)
         if account is None:
             raise KeyError(f"there is no account {identity}")
+        if fields.get("disabled") or fields.get("role", "admin") != "admin":
+            others = (each for each in listing(documents) if each.id != identity)
+            if account.role == "admin" and not any(each.role == "admin" and not each.disabled for each in others):
+                raise ValueError(f"{account.username} is the only admin that is left")
         version = account.credentials_version + 1
         _table(documents).update({**fields, "credentials_version": version}, doc_ids=[identity])  # type: ignore[list-item]
 

@@ -8,6 +8,7 @@ from flask import Response, request
 from backend import clock
 from backend import settings as settings_module
 from backend.api import (
+    accounts,
     answers,
     context,
     decisions,
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     health.bp,
     tokens.bp,
     sessions.bp,
+    accounts.bp,
     predictions.bp,
     answers.bp,
     flights.bp,

@@ -1,0 +1,136 @@
+"""/accounts: who may use this installation, and as what. For admins."""
+
+from typing import Any, Literal
+
+from apiflask import APIBlueprint
+from flask import url_for
+from pydantic import BaseModel, Field
+
+from backend import accounts
+from backend.accounts import Account
+from backend.api import context, schemas
+from backend.api.auth import ADMIN, auth, current_account
+from backend.api.errors import Problem
+from backend.store import events as log
+from backend.store import ledger, sql
+
+bp = APIBlueprint("accounts", __name__, tag="Accounts", url_prefix="/accounts")
+
+Role = Literal["viewer", "analyst", "operator", "admin", "feeder", "alerts", "metrics"]
+
+
+class Shown(BaseModel):
+    """An account, without anything that opens it."""
+
+    id: str
+    username: str
+    role: Role
+    disabled: bool
+
+
+class AllShown(BaseModel):
+    """All accounts, by name."""
+
+    items: list[Shown]
+    next: None = None
+
+
+class New(schemas.Body):
+    """A new account."""
+
+    username: str = Field(max_length=64, examples=["night.shift"])
+    password: str = Field(
+        max_length=accounts.MAXIMUM_PASSWORD_LENGTH,
+        description=f"at least {accounts.MINIMUM_PASSWORD_LENGTH} characters",
+        examples=["correct horse battery staple"],
+    )
+    role: Role = Field(examples=["viewer"])
+
+
+class Change(schemas.Body):
+    """What shall be otherwise; what is left out stays."""
+
+    disabled: bool | None = None
+    role: Role | None = None
+    password: str | None = Field(default=None, max_length=accounts.MAXIMUM_PASSWORD_LENGTH)
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    return {name: getattr(account, name) for name in Shown.model_fields}
+
+
+def _existing(identity: str) -> Account:
+    found = accounts.by_id(context.get().documents, identity)
+    if found is None:
+        raise Problem(404, "No such account", "No account has this id: GET /accounts lists them.")
+    return found
+
+
+def _note(what: str, account: Account) -> None:
+    """Write into the ledger who did it to whom; never a password."""
+    here, who = context.get(), current_account().username
+    summary, evidence = f"{who} {what} the account {account.username}", {"account": account.id, "role": account.role}
+    with sql.writing(here.engine) as connection:
+        ledger.decide(connection, "account", here.now(), log.data_clock(connection), who, summary, evidence)
+
+
+@bp.get("")
+@bp.auth_required(auth, roles=ADMIN)
+@bp.output(AllShown)
+def listing() -> dict[str, Any]:
+    """List accounts"""
+    return {"items": [_shown(account) for account in accounts.listing(context.get().documents)], "next": None}
+
+
+@bp.post("")
+@bp.auth_required(auth, roles=ADMIN)
+@bp.input(New, arg_name="new")
+@bp.output(Shown, status_code=201)
+@bp.doc(responses={422: "A name that is taken or unfit, or a password that is too short"})
+def create(new: New) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Create an account"""
+    here = context.get()
+    try:
+        made = accounts.create(here.documents, new.username, new.password, new.role, here.now())
+    except ValueError as error:
+        raise Problem(422, "Not created", f"{error}.") from error
+    _note(f"created as {new.role}", made)
+    return _shown(made), 201, {"Location": url_for("accounts.get", identity=made.id)}
+
+
+@bp.get("/<identity>")
+@bp.auth_required(auth, roles=ADMIN)
+@bp.output(Shown)
+def get(identity: str) -> dict[str, Any]:
+    """One account"""
+    return _shown(_existing(identity))
+
+
+@bp.patch("/<identity>")
+@bp.auth_required(auth, roles=ADMIN)
+@bp.input(Change, arg_name="change")
+@bp.output(Shown)
+@bp.doc(responses={404: "No such account", 409: "The only admin that is left stays one"})
+def patch(identity: str, change: Change) -> dict[str, Any]:
+    """Change an account
+
+    Disable it or let it in again, give it another role or another password. Whatever it had opened (sessions, tokens)
+    ends within five seconds, in every process.
+    """
+    documents, account = context.get().documents, _existing(identity)
+    try:
+        if change.password is not None:
+            accounts.reset_password(documents, identity, change.password)
+            _note("gave another password to", account)
+    except ValueError as error:
+        raise Problem(422, "Not changed", f"{error}.") from error
+    try:
+        if change.role is not None and change.role != account.role:
+            accounts.give_role(documents, identity, change.role)
+            _note(f"gave the role {change.role} to", account)
+        if change.disabled is not None and change.disabled != account.disabled:
+            (accounts.disable if change.disabled else accounts.enable)(documents, identity)
+            _note("disabled" if change.disabled else "enabled", account)
+    except ValueError as error:
+        raise Problem(409, "Not changed", f"{error}.") from error
+    return _shown(_existing(identity))
