@@ -56,7 +56,7 @@ class Change(schemas.Body):
 
 
 def _shown(account: Account) -> dict[str, Any]:
-    return {name: getattr(account, name) for name in Shown.model_fields}
+    return {name: getattr(account, name) for name in ("id", "username", "role", "disabled")}
 
 
 def _existing(identity: str) -> Account:
