@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -51,6 +51,21 @@ def start_after(month: str) -> int:
     """When the next month began in New York, in epoch seconds."""
     year, number = divmod(int(month[:4]) * 12 + int(month[5:]), 12)
     return start_of(f"{year}-{number + 1:02d}")
+
+
+def month_of(moment: int) -> str:
+    """The month, YYYY-MM, that it was in New York."""
+    return clock.from_epoch(moment).astimezone(NEW_YORK).strftime("%Y-%m")
+
+
+def midnights(month: str) -> list[int]:
+    """Each midnight of that month in New York, the first of them its start, in epoch seconds."""
+    day = clock.from_epoch(start_of(month)).astimezone(NEW_YORK).replace(tzinfo=None)
+    nights = []
+    while day.strftime("%Y-%m") == month:
+        nights.append(clock.to_epoch(day.replace(tzinfo=NEW_YORK)))
+        day += timedelta(days=1)
+    return nights
 
 
 def monthly(here: World, months: list[str], lead: int, seed: int, progress: Callable[[str], None]) -> Iterator[Month]:

@@ -46,8 +46,8 @@ class World:
         Final is 36 h after the scheduled departure, with an outcome that was known by `until`.
         """
         departure = self.flights.departure
-        final = (departure + FINAL_AFTER <= until) & (self.outcome_known_at <= until) & (self.disrupted >= 0)
-        positions = np.flatnonzero(final & (departure >= since))
+        known = final(departure, self.outcome_known_at, self.disrupted, until)
+        positions = np.flatnonzero(known & (departure >= since))
         return positions[np.argsort(departure[positions], kind="stable")]
 
     def digest(self, positions: Ints) -> str:
@@ -57,6 +57,11 @@ class World:
         for column in (self.flights.departure, self.flights.arrival, self.disrupted):
             content.update(np.ascontiguousarray(column[positions]).tobytes())
         return content.hexdigest()
+
+
+def final(departure: Ints, known_at: Ints, disrupted: Ints, until: int) -> npt.NDArray[np.bool_]:
+    """Of which flights the label was final, and known, at `until`: shape (n,)."""
+    return (departure + FINAL_AFTER <= until) & (known_at <= until) & (disrupted >= 0)
 
 
 def places(connection: Connection) -> Places:

@@ -25,11 +25,11 @@ def by_days(
     flights = np.bincount(position, minlength=len(days))
     error = np.bincount(position, (probability - truth) ** 2, minlength=len(days))
     brier = (drawn @ error) / (drawn @ flights)
-    aucs = _aucs(position, truth, probability, drawn)
-    return {"auc": _interval(aucs), "brier": _interval(brier)}
+    areas = aucs(position, truth, probability, drawn)
+    return {"auc": _interval(areas), "brier": _interval(brier)}
 
 
-def _aucs(position: Ints, truth: Ints, probability: Floats, drawn: Ints) -> Floats:
+def aucs(position: Ints, truth: Ints, probability: Floats, drawn: Ints) -> Floats:
     """ROC AUC for each row of `drawn`, which says how often each day counts; NaN where one outcome is missing."""
     _, tied = np.unique(probability, return_inverse=True)
     order = np.argsort(tied, kind="stable")
