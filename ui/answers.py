@@ -134,6 +134,32 @@ class Flight(TypedDict):
     status: str
 
 
+class GroupReason(TypedDict):
+    """What one matter adds to the log-odds: positive raises the risk."""
+
+    group: str
+    contribution: float
+
+
+class FeatureReason(TypedDict):
+    """What one value that the model looked at adds to the log-odds."""
+
+    name: str
+    value: float | str | None
+    contribution: float
+
+
+class Explanation(TypedDict):
+    """Why a probability is what it is: base and groups sum to its log-odds."""
+
+    sentence: str
+    base_log_odds: float
+    base_probability: float
+    log_odds: float
+    groups: list[GroupReason]
+    features: list[FeatureReason]
+
+
 class Prediction(TypedDict):
     """One answer of the model."""
 
@@ -150,6 +176,8 @@ class Prediction(TypedDict):
     as_of: str
     seq: int
     base_rate: float | None
+    explanation: Explanation | None
+    explanation_missing: str | None
 
 
 class Job(TypedDict):
