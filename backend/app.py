@@ -10,6 +10,7 @@ from backend import settings as settings_module
 from backend.api import (
     accounts,
     answers,
+    backtests,
     context,
     decisions,
     deployments,
@@ -21,6 +22,7 @@ from backend.api import (
     observations,
     openapi,
     options,
+    policies,
     predictions,
     promotions,
     schemas,
@@ -49,6 +51,8 @@ BLUEPRINTS = (
     options.bp,
     webhooks.bp,
     training.bp,
+    backtests.bp,
+    policies.bp,
     jobs.bp,
 )
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024

@@ -8,12 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """One installation. Ports are TCP ports on `host`; URLs are SQLAlchemy's or MLflow's."""
+    """One installation. Ports are TCP ports on `host`; URLs are SQLAlchemy's or MLflow's; `dask_scheduler` is a Dask
+    scheduler's, or empty for a pool of each process's own."""
 
     home: Path
     database_url: str
     research_url: str
     mlflow_uri: str
+    dask_scheduler: str = ""
     host: str = "127.0.0.1"
     api_port: int = 8000
     ui_port: int = 8501
@@ -44,7 +46,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
     Reads PUSHBACK_HOME (default: `var` in the current folder), DATABASE_URL, RESEARCH_URL, MLFLOW_TRACKING_URI,
-    PUSHBACK_HOST, API_PORT, UI_PORT and MLFLOW_PORT. Raises ValueError for a port that is not a number.
+    DASK_SCHEDULER, PUSHBACK_HOST, API_PORT, UI_PORT and MLFLOW_PORT. Raises ValueError for a port that is not a number.
     """
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
 
@@ -59,6 +61,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         database_url=environ.get("DATABASE_URL", f"sqlite:///{home}/live.db"),
         research_url=environ.get("RESEARCH_URL", f"sqlite:///{home}/research.db"),
         mlflow_uri=environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow/mlflow.db"),
+        dask_scheduler=environ.get("DASK_SCHEDULER", ""),
         host=environ.get("PUSHBACK_HOST", "127.0.0.1"),
         api_port=port("API_PORT", 8000),
         ui_port=port("UI_PORT", 8501),

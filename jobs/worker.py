@@ -22,7 +22,9 @@ from backend.store.jobs import Claim, LostClaim
 log = logging.getLogger("jobs.worker")
 
 # What may be queued, and the module whose `run` does it.
-KINDS = MappingProxyType({"training": "jobs.training", "guard": "jobs.guard", "mirror": "jobs.mirror"})
+KINDS = MappingProxyType(
+    {"training": "jobs.training", "guard": "jobs.guard", "mirror": "jobs.mirror", "backtest": "jobs.policies"}
+)
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM
 PROGRESS_SECONDS = 0.5  # progress is written this often at most: every write waits for the disk

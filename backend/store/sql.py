@@ -172,6 +172,22 @@ predictions = Table(
     Index("predictions_as_of", "as_of"),
 )
 
+# What back-tests said of retraining policies: a row for each policy of each back-test, whose id is that of its job (or
+# its own). `first` and `last` are months, YYYY-MM; `said` is JSON (see backend/model/policy_figures.py).
+policies = Table(
+    "policies",
+    metadata,
+    Column("id", Seq, primary_key=True, autoincrement=True),
+    Column("backtest", String(36), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String(80), nullable=False),
+    Column("policy", String(20), nullable=False),
+    Column("first", String(7), nullable=False),
+    Column("last", String(7), nullable=False),
+    Column("said", JSON, nullable=False),
+    UniqueConstraint("backtest", "policy", name="policy_once_a_backtest"),
+)
+
 # The job queue. `fence` grows with every claim: a worker whose fence is old can write nothing any more.
 jobs = Table(
     "jobs",
