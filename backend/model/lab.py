@@ -13,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.clock import DAY, HOUR
-from backend.model import backtest, figures, pieces, snapshot, train
+from backend.model import backtest, pieces, questions, snapshot, train
 from backend.model.dataset import World
 from backend.model.pieces import Learned, Model
 from backend.model.recipe import SEED
-from backend.model.snapshot import LEADS_HOURS, Snapshot
+from backend.model.snapshot import Snapshot
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Labels = npt.NDArray[np.str_]
 
 
 class Future(Protocol):
@@ -69,18 +68,6 @@ class Version(NamedTuple):
         return made
 
 
-class Questions(NamedTuple):
-    """The flights of the replayed months by departure, each array of shape (n,); `day` is their local day."""
-
-    positions: Ints
-    departure: Ints
-    known_at: Ints
-    disrupted: Ints
-    day: Ints
-    origin: Labels
-    carrier: Labels
-
-
 class Lab:
     """One replay of `months` (YYYY-MM, in order) over what is known to `here`.
 
@@ -90,11 +77,11 @@ class Lab:
     def __init__(self, pool: Pool, here: World, months: Sequence[str], how: Recipe) -> None:
         self.here, self.months, self.how, self._pool = here, tuple(months), how, pool
         self.begin = backtest.start_of(self.months[0])
-        self._positions = _by_month(here)
+        self._positions = questions.by_month(here)
         for month in months:
             if not (here.disrupted[self._positions.get(month, np.zeros(0, np.int64))] >= 0).any():
                 raise ValueError(f"the research store holds no flights with an outcome in {month}")
-        self.questions = _questions(here, np.concatenate([self._positions[month] for month in self.months]))
+        self.questions = questions.of(here, [self._positions[month] for month in self.months])
         sizes = [len(self._positions[month]) for month in self.months]
         self._bounds = dict(zip(self.months, np.concatenate([[0], np.cumsum(sizes)]).tolist(), strict=False))
         self._lock = threading.Lock()
@@ -193,34 +180,3 @@ class Lab:
             if key not in self._kept:
                 self._kept[key] = self._pool.submit(work, *inputs, pure=False, priority=soon)
             return self._kept[key]
-
-
-def _by_month(here: World) -> dict[str, Ints]:
-    """The positions of each month's flights, by departure."""
-    departure = here.flights.departure
-    order = np.argsort(departure, kind="stable")
-    found: dict[str, Ints] = {}
-    first, last = (backtest.month_of(int(departure[order[place]])) for place in (0, -1))
-    for month in backtest.months_between(first, last):
-        ends = np.searchsorted(departure[order], (backtest.start_of(month), backtest.start_after(month)))
-        if ends[0] < ends[1]:
-            found[month] = order[slice(*ends)]
-    return found
-
-
-def _questions(here: World, positions: Ints) -> Questions:
-    groups = figures.groups(here, positions)
-    return Questions(
-        positions,
-        here.flights.departure[positions],
-        here.outcome_known_at[positions],
-        here.disrupted[positions],
-        figures.days(here, positions),
-        groups["origin"],
-        groups["carrier"],
-    )
-
-
-def leads_seconds() -> Ints:
-    """LEADS_HOURS in seconds, shape (leads, 1)."""
-    return np.array([[int(hours * HOUR)] for hours in LEADS_HOURS], np.int64)

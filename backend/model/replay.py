@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.clock import DAY
-from backend.model import backtest, dataset, lab, policies, promotion
+from backend.model import backtest, dataset, policies, promotion, questions
 from backend.model.lab import Lab, Version
 from backend.model.policies import Policy
 from backend.model.promotion import Verdict
@@ -185,7 +185,7 @@ def _answers(here: Lab, version: Version, places: Ints) -> Floats:
 def _answer(here: Lab, stints: Sequence[Stint], month: str, probability: Floats) -> None:
     """Each question of the month gets the answer of the version that served when it was asked."""
     span = here.of_month(month)
-    when = here.questions.departure[span] - lab.leads_seconds()
+    when = here.questions.departure[span] - questions.leads_seconds()
     turn = np.searchsorted([stint.since for stint in stints], when, side="right") - 1
     for number in np.unique(turn[turn >= 0]).tolist():
         mine = turn == number
