@@ -22,9 +22,9 @@ def train_version(settings: Settings, **params: Any) -> dict[str, Any]:
     return training.run(settings, asked, lambda *_: None, lambda _: None)
 
 
-def add_perverse(world: World, version: int) -> None:
-    """A version that says the opposite of what the first one says."""
-    versions.add(world, version, calibration={"slope": -1.5, "intercept": 0.0})
+def add_gloomy(world: World, version: int) -> None:
+    """A version that is nearly sure of every flight that it will be disrupted."""
+    versions.add(world, version, calibration={"slope": 0.1, "intercept": 6.0})
 
 
 def promote(world: World, version: int) -> None:

@@ -33,7 +33,7 @@ def roles(settings: Settings) -> Roles:
 
 
 def test_a_challenger_that_does_better_than_what_serves_is_promoted_and_the_ledger_says_why(early: World) -> None:
-    rivals.add_perverse(early, 2)
+    rivals.add_gloomy(early, 2)
     rivals.promote(early, 2)
     result = rivals.train_version(early.settings)
     new = result["version"]
@@ -71,7 +71,7 @@ def test_a_challenger_that_is_not_told_apart_waits_in_the_shadow_and_mlflow_says
 
 
 def test_a_recipe_that_was_promoted_may_be_fitted_again_on_everything_before_it_serves(early: World) -> None:
-    rivals.add_perverse(early, 2)
+    rivals.add_gloomy(early, 2)
     rivals.promote(early, 2)
     rivals.train_version(early.settings, refit=True)
     trained, compared, _ = rivals.decisions(early.settings)[-3:]
@@ -87,7 +87,7 @@ def test_a_job_that_is_done_again_trains_nothing_again(early: World) -> None:
 
 
 def test_a_promotion_that_was_overtaken_changes_nothing(early: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    rivals.add_perverse(early, 2)
+    rivals.add_gloomy(early, 2)
     rivals.promote(early, 2)
     log_training = tracking.log_training
 
@@ -134,7 +134,7 @@ def look(world: World) -> dict[str, object]:
 
 
 def test_the_guard_goes_back_when_what_happened_speaks_against_the_champion(early: World) -> None:
-    rivals.add_perverse(early, 2)
+    rivals.add_gloomy(early, 2)
     serve_since(early, 2, rivals.epoch("2013-03-05T05:00:00Z"))
     found = look(early)
     assert (found["verdict"], found["rolled_back"]) == ("promote", True)
@@ -146,7 +146,7 @@ def test_the_guard_goes_back_when_what_happened_speaks_against_the_champion(earl
 
 
 def test_the_guard_lets_a_champion_serve_that_does_well_and_writes_that_it_looked(early: World) -> None:
-    rivals.add_perverse(early, 2)
+    rivals.add_gloomy(early, 2)
     serve_since(early, 2, rivals.epoch("2013-03-04T05:00:00Z"))
     serve_since(early, 1, rivals.epoch("2013-03-05T05:00:00Z"))
     found = look(early)
@@ -157,7 +157,7 @@ def test_the_guard_lets_a_champion_serve_that_does_well_and_writes_that_it_looke
 
 
 def test_the_guard_judges_nothing_on_a_few_days(early: World) -> None:
-    rivals.add_perverse(early, 2)
+    rivals.add_gloomy(early, 2)
     serve_since(early, 2, rivals.epoch("2013-03-25T05:00:00Z"))
     assert look(early)["verdict"] == "not_enough_evidence"
     assert versions.serving(early) == 2

@@ -90,7 +90,7 @@ def test_a_challenger_that_is_worse_for_one_airport_is_held_back_and_the_sentenc
     challenger = here.risk.copy()
     lga = here.origin == "LGA"
     challenger[lga] = here.risk[lga] * 0.6 + 0.2
-    champion = blurred(here, 0.12)
+    champion = blurred(here, 0.16)
     champion[lga] = here.risk[lga]
     found = judged(here, champion, challenger)
     assert found.verdict == "keep"
@@ -146,6 +146,13 @@ def test_the_boundary_is_where_the_days_are_fifty_times_likelier_under_a_differe
         t, wide = promotion.boundary(days), 1 + days * promotion.EFFECT_VARIANCE
         unlikely = (1 + t**2 / (days - 1)) / (1 + t**2 / (wide * (days - 1)))
         assert wide**-0.5 * unlikely ** (days / 2) == pytest.approx(promotion.EVIDENCE)
+
+
+def test_days_too_few_for_a_rule_are_never_sure() -> None:
+    patient = promotion.Rule(evidence=1000, effect_variance=0.01)
+    assert promotion.boundary(14, patient) == np.inf
+    found = promotion.gain(np.linspace(1, 2, 14), np.full(14, 100.0), patient)
+    assert (found.low, found.high) == (-np.inf, np.inf)
 
 
 def test_numbers_are_json() -> None:
