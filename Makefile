@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup up down test lint format bench lock clean help
+.PHONY: setup up down test lint format bench gate-simulation lock clean help
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -52,6 +52,9 @@ format: setup ## Put the code into its format
 bench: setup ## Measure speed and memory on this machine; writes bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+gate-simulation: setup ## Try the promotion gate on 2,000 simulated years of nightly looks (15 minutes)
+	@$(BIN)/python -m jobs.gate_simulation $(ARGS)
+
 lock: setup ## Pin requirements/*.txt anew, after a change of a *.in file
 	@for part in $(PARTS); do echo "requirements/$$part.txt"; \
 		CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --strip-extras --no-allow-unsafe \
@@ -65,4 +68,4 @@ clean: ## Remove the environment and caches; what Pushback knows (var/) stays
 
 help: ## List these targets
 	@echo "Pushback: will this flight be disrupted?"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

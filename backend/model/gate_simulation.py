@@ -1,23 +1,23 @@
 """Simulates years of looks at the gate. A year is made of blocks of real days with what two models answered on them,
 and every look is judged by the gate itself (docs/promotion.md)."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
+from sklearn.metrics import roc_auc_score
 
-from backend.model import promotion
+from backend.model import promotion, scoring
 from backend.model.rivals import Asked
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
-Passes = Callable[[Floats, Floats], Flags]
 
 LOOKS = 365
 BLOCK = 7  # days, on average
-DAY_QUANTILES = (0.25, 0.5, 0.75, 0.95)
+WORSE_BY = 0.01  # AUC
 
 
 class Usage(NamedTuple):
@@ -26,6 +26,11 @@ class Usage(NamedTuple):
     name: str
     first: int
     newest: int
+
+    def window(self, look: int) -> slice:
+        """The days that the look judges, looks counted from 0."""
+        end = self.first + look
+        return slice(end - self.newest if self.newest else 0, end)
 
 
 NIGHTLY = Usage("nightly", 28, 28)  # a retraining every night, judged on the days that were kept from it
@@ -39,10 +44,6 @@ class Years(NamedTuple):
 
     day: Ints
     block: Ints
-
-    def first(self, count: int) -> "Years":
-        """The first `count` of them."""
-        return Years(self.day[:count], self.block[:count])
 
 
 def years(real_days: int, count: int, usage: Usage, rng: np.random.Generator, block: float = BLOCK) -> Years:
@@ -72,13 +73,13 @@ def better(saved: Floats, questions: Floats) -> Flags:
     return np.asarray(promotion.gain(saved, questions).low > 0)
 
 
-def looks(saved: Floats, questions: Floats, usage: Usage, passes: Passes = better) -> Flags:
-    """Which looks pass, shape (years, LOOKS), for savings and questions of each day, both of shape (years, days)."""
+def looks(saved: Floats, questions: Floats, usage: Usage) -> Flags:
+    """Which looks pass the gate on the Brier score, shape (years, LOOKS), for savings and questions of each day, both
+    of shape (years, days)."""
     found = np.zeros((len(saved), LOOKS), bool)
     for look in range(LOOKS):
-        end = usage.first + look
-        window = slice(end - usage.newest if usage.newest else 0, end)
-        found[:, look] = passes(saved[:, window], questions[:, window])
+        window = usage.window(look)
+        found[:, look] = better(saved[:, window], questions[:, window])
     return found
 
 
@@ -120,15 +121,33 @@ def judge(duel: Duel, day: Ints, sides: Floats) -> promotion.Verdict:
     )
 
 
-def verdicts(duel: Duel, drawn: Years, passed: Flags, usage: Usage, year: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The looks of one year that pass, until one promotes, each with the verdict's numbers."""
+def promoted(duel: Duel, drawn: Years, passed: Flags, usage: Usage, year: int) -> int:
+    """The first look of a year at which the whole gate, margins and all, promotes; -1 where none does.
+
+    Only looks that `passed` are judged: at the others the gate's first condition does not hold.
+    """
     for look in np.flatnonzero(passed[year]).tolist():
-        end = usage.first + look
-        window = slice(end - usage.newest if usage.newest else 0, end)
-        found = judge(duel, drawn.day[year, window], duel.sides[year, window])
-        yield look, found.numbers | {"verdict": found.verdict}
-        if found.verdict == "promote":
-            return
+        window = usage.window(look)
+        if judge(duel, drawn.day[year, window], duel.sides[year, window]).verdict == "promote":
+            return look
+    return -1
+
+
+def weakened(asked: Asked, name: str, other: Floats, auc: float = WORSE_BY) -> Floats:
+    """That model's probabilities mixed in log-odds with those of `other` until its AUC is lower by that much.
+
+    Raises ValueError where even `other` alone is not that bad.
+    """
+    own, others = scoring.log_odds(asked.answers[name]), scoring.log_odds(other)
+    target = roc_auc_score(asked.truth, own) - auc
+    if roc_auc_score(asked.truth, others) > target:
+        raise ValueError(f"what is mixed into {name} is not worse by {auc:g} AUC itself")
+
+    def above(share: float) -> float:
+        return float(roc_auc_score(asked.truth, (1 - share) * own + share * others) - target)
+
+    share = float(brentq(above, 0, 1, xtol=1e-4))
+    return scoring.sigmoid((1 - share) * own + share * others)
 
 
 def interval(hits: int, tries: int, z: float = 1.96) -> tuple[float, float]:

@@ -148,7 +148,7 @@ def test_a_swap_under_load_fails_no_request_and_both_ways_are_in_the_ledger(inst
         back = change(api, "/models/rollback", operator)
         clients.wait_for_more()
 
-    assert clients.failures == []
+    assert not clients.failures
     assert {response.status for response in clients.responses} == {200}
     # Whoever asks after a change was confirmed is answered by the version that it named, whichever worker answers.
     first, second, third = (
