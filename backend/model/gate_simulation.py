@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
 from sklearn.metrics import roc_auc_score
 
 from backend.model import promotion, scoring
@@ -142,12 +141,14 @@ def weakened(asked: Asked, name: str, other: Floats, auc: float = WORSE_BY) -> F
     target = roc_auc_score(asked.truth, own) - auc
     if roc_auc_score(asked.truth, others) > target:
         raise ValueError(f"what is mixed into {name} is not worse by {auc:g} AUC itself")
-
-    def above(share: float) -> float:
-        return float(roc_auc_score(asked.truth, (1 - share) * own + share * others) - target)
-
-    share = float(brentq(above, 0, 1, xtol=1e-4))
-    return scoring.sigmoid((1 - share) * own + share * others)
+    low, high = 0.0, 1.0
+    while high - low > 1e-4:  # at the share `low` the mixture is still too good, at `high` bad enough
+        share = (low + high) / 2
+        if roc_auc_score(asked.truth, (1 - share) * own + share * others) > target:
+            low = share
+        else:
+            high = share
+    return scoring.sigmoid((1 - high) * own + high * others)
 
 
 def interval(hits: int, tries: int, z: float = 1.96) -> tuple[float, float]:
