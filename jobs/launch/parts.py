@@ -46,6 +46,8 @@ def commands(settings: Settings) -> dict[str, list[str]]:
     """The command of each part, by its name."""
     api = ["gunicorn", "--bind", f"{settings.host}:{settings.api_port}", "--workers", "2"]
     api += ["--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "10", "--no-control-socket"]
+    # Longer than clients keep a connection (httpx: 5 s): one who asks again in the moment of its end gets no answer.
+    api += ["--keep-alive", "75"]
     ui = ["streamlit", "run", "ui/app.py", "--server.address", settings.host, "--server.port", str(settings.ui_port)]
     ui += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     parts = {
