@@ -82,8 +82,17 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.register(app)
+    app.before_request(_read_the_body)
     app.after_request(_secure)
     return app
+
+
+def _read_the_body() -> None:
+    """Takes the body off the connection even where the answer needs none of it, such as a 401.
+
+    What is left there when the answer goes out makes the server end the connection, perhaps under the next request.
+    """
+    request.get_data(cache=True)
 
 
 def _secure(response: Response) -> Response:

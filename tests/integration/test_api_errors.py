@@ -139,3 +139,10 @@ def test_head_and_options_are_answered(api: Api) -> None:
     assert api.client().head("/health/live").status_code == 200
     assert api.client().head("/jobs").status_code == 401
     assert "POST" in api.client().options("/training").headers["Allow"]
+
+
+def test_a_refused_request_leaves_nothing_of_its_body_on_the_connection(api: Api) -> None:
+    body = io.BytesIO(b'{"flights": []}')
+    answer = api.client().post("/predict", input_stream=body, content_length=15, content_type="application/json")
+    problem(answer, 401)
+    assert body.tell() == 15
