@@ -1,15 +1,18 @@
 """Where this installation keeps things and how it listens: the only module that reads the environment."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+MODES = ("replay", "live")
 
 
 @dataclass(frozen=True)
 class Settings:
     """One installation. Ports are TCP ports on `host`; URLs are SQLAlchemy's or MLflow's; `dask_scheduler` is a Dask
-    scheduler's, or empty for a pool of each process's own."""
+    scheduler's, or empty for a pool of each process's own. `mode` is `replay`, where a client moves the data clock, or
+    `live`, where it is the wall clock."""
 
     home: Path
     database_url: str
@@ -20,6 +23,7 @@ class Settings:
     api_port: int = 8000
     ui_port: int = 8501
     mlflow_port: int = 5000
+    mode: str = "replay"
 
     @property
     def secrets(self) -> Path:
@@ -46,16 +50,22 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
     Reads PUSHBACK_HOME (default: `var` in the current folder), DATABASE_URL, RESEARCH_URL, MLFLOW_TRACKING_URI,
-    DASK_SCHEDULER, PUSHBACK_HOST, API_PORT, UI_PORT and MLFLOW_PORT. Raises ValueError for a port that is not a number.
+    DASK_SCHEDULER, PUSHBACK_HOST, PUSHBACK_MODE, API_PORT (or PORT, as platforms name it), UI_PORT and MLFLOW_PORT. One
+    that is empty is one that is not set. Raises ValueError for a port or a mode that is none.
     """
+    environ = {name: value for name, value in environ.items() if value}
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
 
-    def port(name: str, default: int) -> int:
+    def port(names: Sequence[str], default: int) -> int:
+        name = next((name for name in names if name in environ), names[0])
         text = environ.get(name, str(default))
         if not text.isdecimal() or not 0 < int(text) < 65536:
             raise ValueError(f"{name}={text!r} is not a TCP port: give a number from 1 to 65535")
         return int(text)
 
+    mode = environ.get("PUSHBACK_MODE", "replay")
+    if mode not in MODES:
+        raise ValueError(f"PUSHBACK_MODE={mode!r} is no mode: give {' or '.join(MODES)}")
     return Settings(
         home=home,
         database_url=environ.get("DATABASE_URL", f"sqlite:///{home}/live.db"),
@@ -63,7 +73,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         mlflow_uri=environ.get("MLFLOW_TRACKING_URI", f"sqlite:///{home}/mlflow/mlflow.db"),
         dask_scheduler=environ.get("DASK_SCHEDULER", ""),
         host=environ.get("PUSHBACK_HOST", "127.0.0.1"),
-        api_port=port("API_PORT", 8000),
-        ui_port=port("UI_PORT", 8501),
-        mlflow_port=port("MLFLOW_PORT", 5000),
+        api_port=port(("API_PORT", "PORT"), 8000),
+        ui_port=port(("UI_PORT",), 8501),
+        mlflow_port=port(("MLFLOW_PORT",), 5000),
+        mode=mode,
     )

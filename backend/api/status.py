@@ -97,7 +97,7 @@ def status() -> dict[str, Any]:
         airports = select(sql.airports.c.code, sql.airports.c.name).where(sql.airports.c.code.in_(from_here))
         return {
             "clock": clock.iso(now),
-            "mode": "replay",
+            "mode": here.settings.mode,
             "facts": {
                 "events": connection.scalar(select(func.count()).select_from(sql.events)),
                 "flights": count,

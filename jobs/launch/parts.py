@@ -26,6 +26,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RESEARCH_URL": settings.research_url,
         "MLFLOW_TRACKING_URI": settings.mlflow_uri,
         "PUSHBACK_HOST": settings.host,
+        "PUSHBACK_MODE": settings.mode,
         "API_PORT": str(settings.api_port),
         "UI_PORT": str(settings.ui_port),
         "MLFLOW_PORT": str(settings.mlflow_port),
@@ -44,14 +45,10 @@ def reachable(host: str) -> str:
 
 def commands(settings: Settings) -> dict[str, list[str]]:
     """The command of each part, by its name."""
-    api = ["gunicorn", "--bind", f"{settings.host}:{settings.api_port}", "--workers", "2"]
-    api += ["--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "10", "--no-control-socket"]
-    # Longer than clients keep a connection (httpx: 5 s): one who asks again in the moment of its end gets no answer.
-    api += ["--keep-alive", "75"]
     ui = ["streamlit", "run", "ui/app.py", "--server.address", settings.host, "--server.port", str(settings.ui_port)]
     ui += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     parts = {
-        "api": [*api, "--log-level", "warning", "backend.app:create_app()"],
+        "api": ["backend.serve"],
         "worker": ["jobs.worker"],
         "ui": ui,
     }

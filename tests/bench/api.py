@@ -22,8 +22,7 @@ def free_port() -> int:
 
 def command(port: int) -> list[str]:
     """What `python -m` starts the API with."""
-    words = ["gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--worker-class", "gthread", "--threads", "4"]
-    return [*words, "--no-control-socket", "--log-level", "warning", "backend.app:create_app()"]
+    return ["backend.serve", "--bind", f"127.0.0.1:{port}"]
 
 
 def use(port: int, password: str) -> dict[str, float]:

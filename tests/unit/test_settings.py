@@ -1,0 +1,30 @@
+"""What the environment says, and what it may not say."""
+
+import pytest
+
+from backend import settings
+
+
+@pytest.mark.parametrize(
+    ("environment", "port"),
+    [({}, 8000), ({"PORT": "9000"}, 9000), ({"PORT": "9000", "API_PORT": "9100"}, 9100), ({"API_PORT": ""}, 8000)],
+    ids=str,
+)
+def test_the_api_listens_where_its_platform_says_unless_it_is_told_otherwise(
+    environment: dict[str, str], port: int
+) -> None:
+    assert settings.load(environment).api_port == port
+
+
+@pytest.mark.parametrize("name", ["PORT", "API_PORT", "UI_PORT", "MLFLOW_PORT"])
+@pytest.mark.parametrize("value", ["http", "0", "65536", "-1"])
+def test_what_is_no_port_is_refused_by_its_name(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{name}='{value}' is not a TCP port"):
+        settings.load({name: value})
+
+
+def test_a_mode_that_is_none_is_refused_with_those_that_are() -> None:
+    assert settings.load({}).mode == "replay"
+    assert settings.load({"PUSHBACK_MODE": "live"}).mode == "live"
+    with pytest.raises(ValueError, match="give replay or live"):
+        settings.load({"PUSHBACK_MODE": "Live"})
