@@ -1,11 +1,9 @@
 """Who may use this installation: accounts with Argon2 hashes and roles, and the secrets that the first start makes."""
 
-import os
 import re
 import secrets
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -13,8 +11,10 @@ from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from tinydb import where
 from tinydb.table import Document
 
+from backend import signing
+from backend.secret_files import secret
 from backend.settings import Settings
-from backend.store.documents import Documents, SharedTable, sync_folder
+from backend.store.documents import Documents, SharedTable
 
 PEOPLE = ("viewer", "analyst", "operator", "admin")
 MACHINES = ("feeder", "alerts", "metrics")
@@ -130,7 +130,7 @@ def first_start(settings: Settings, documents: Documents) -> None:
 
     Any number of processes may call it at once and whenever they start.
     """
-    jwt_key(settings)
+    signing.open_keys(settings)
     secret(settings, "ui-cookie-key", 48)
     password = secret(settings, "admin-password", 18)
     if _table(documents).all():
@@ -140,38 +140,6 @@ def first_start(settings: Settings, documents: Documents) -> None:
         if not _table(documents).all():
             created_at = int((settings.secrets / "admin-password").stat().st_mtime)
             add(documents, "admin", password_hash, "admin", created_at)
-
-
-def jwt_key(settings: Settings) -> str:
-    """The key that signs tokens; made, once, if it is missing."""
-    return secret(settings, "jwt-key", 64)
-
-
-def secret(settings: Settings, name: str, random_bytes: int) -> str:
-    """The secret of that name; made, once, if it is missing. A reader never sees half of one."""
-    path = settings.secrets / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _place(path, secrets.token_urlsafe(random_bytes))
-    return path.read_text(encoding="utf-8").strip()
-
-
-def _place(path: Path, value: str) -> None:
-    """Puts a file into its place whole, unless another process was first: a link is made or refused, never replaced."""
-    new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(value + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(new, path)
-        except FileExistsError:
-            return  # another process was first, and its secret is the one that counts
-        sync_folder(path.parent)
-    finally:
-        new.unlink()
 
 
 def _table(documents: Documents) -> SharedTable:

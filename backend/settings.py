@@ -24,11 +24,12 @@ class Settings:
     ui_port: int = 8501
     mlflow_port: int = 5000
     mode: str = "replay"
+    secrets_folder: Path | None = None
 
     @property
     def secrets(self) -> Path:
-        """The folder of generated secrets, one file each, mode 0600."""
-        return self.home / "secrets"
+        """The folder of generated secrets, one file each, mode 0600; it may be one that is mounted read-only."""
+        return self.secrets_folder or self.home / "secrets"
 
     @property
     def documents(self) -> Path:
@@ -49,9 +50,10 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
-    Reads PUSHBACK_HOME (default: `var` in the current folder), DATABASE_URL, RESEARCH_URL, MLFLOW_TRACKING_URI,
-    DASK_SCHEDULER, PUSHBACK_HOST, PUSHBACK_MODE, API_PORT (or PORT, as platforms name it), UI_PORT and MLFLOW_PORT. One
-    that is empty is one that is not set. Raises ValueError for a port or a mode that is none.
+    Reads PUSHBACK_HOME (default: `var` in the current folder), PUSHBACK_SECRETS (default: `secrets` in there),
+    DATABASE_URL, RESEARCH_URL, MLFLOW_TRACKING_URI, DASK_SCHEDULER, PUSHBACK_HOST, PUSHBACK_MODE, API_PORT (or PORT, as
+    platforms name it), UI_PORT and MLFLOW_PORT. One that is empty is one that is not set. Raises ValueError for a port
+    or a mode that is none.
     """
     environ = {name: value for name, value in environ.items() if value}
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
@@ -77,4 +79,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         ui_port=port(("UI_PORT",), 8501),
         mlflow_port=port(("MLFLOW_PORT",), 5000),
         mode=mode,
+        secrets_folder=_folder(environ.get("PUSHBACK_SECRETS", "")),
     )
+
+
+def _folder(name: str) -> Path | None:
+    return Path(name).expanduser().resolve() if name else None

@@ -18,13 +18,15 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
-    Reads API_URL (default: http://127.0.0.1:8000), UI_COOKIE_KEY_FILE (default: secrets/ui-cookie-key in the state
-    folder) and PUSHBACK_HOME (the state folder, default: `var` in the current folder).
+    Reads API_URL (default: http://127.0.0.1:8000), UI_COOKIE_KEY_FILE (default: ui-cookie-key in the secrets folder),
+    PUSHBACK_SECRETS (the secrets folder, default: `secrets` in the state folder) and PUSHBACK_HOME (the state folder,
+    default: `var` in the current folder).
     """
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
+    secrets = Path(environ.get("PUSHBACK_SECRETS") or home / "secrets").expanduser().resolve()
     return Settings(
         api_url=environ.get("API_URL", "http://127.0.0.1:8000").rstrip("/"),
-        cookie_key_file=Path(environ.get("UI_COOKIE_KEY_FILE", str(home / "secrets" / "ui-cookie-key"))),
+        cookie_key_file=Path(environ.get("UI_COOKIE_KEY_FILE", str(secrets / "ui-cookie-key"))),
     )
 
 

@@ -83,22 +83,31 @@ def issue(account: Account, session: Session, now: int, seconds: int) -> str:
         "iat": now,
         "exp": min(now + seconds, session.expires_at),
     }
-    return jwt.encode(claims, context.get().jwt_key, ALGORITHM)
+    key = context.get().keys.newest()
+    return jwt.encode(claims, key.secret, ALGORITHM, {"kid": key.kid})
 
 
 def session_of(token: str) -> str:
     """The hash of the session that a JWT of ours names. Raises Problem 401 for any other text, or one that is over."""
-    options: Options = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False}
-    here = context.get()
-    try:
-        claims = jwt.decode(
-            token, here.jwt_key, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options=options
-        )
-    except jwt.InvalidTokenError as error:
-        raise refused("The token is not one of this server's: ask for one at POST /token.") from error
-    if not isinstance(claims["exp"], int) or claims["exp"] <= here.now():
+    claims = claims_of(token)
+    if claims is None:
+        raise refused("The token is not one of this server's: ask for one at POST /token.")
+    if not isinstance(claims["exp"], int) or claims["exp"] <= context.get().now():
         raise refused("The token is over: ask for another one.")
     return str(claims["sid"])
+
+
+def claims_of(token: str) -> dict[str, Any] | None:
+    """What a JWT says, if a key of ours signed it; None for any other text. Whether it is over is not asked here."""
+    options: Options = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False}
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+        key = context.get().keys.find(kid) if isinstance(kid, str) else None
+        if key is None:
+            return None
+        return jwt.decode(token, key.secret, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options=options)
+    except jwt.InvalidTokenError:
+        return None
 
 
 def account_of(id_hash: str) -> tuple[Account, Session]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from flask import Flask, current_app
 from sqlalchemy import Engine
 
-from backend import accounts
+from backend import accounts, signing
 from backend.model.serving import Serving
 from backend.settings import Settings
+from backend.signing import Keys
 from backend.store import sql
 from backend.store.blobs import Blobs
 from backend.store.documents import Documents, open_documents
@@ -26,7 +27,7 @@ class Context:
     settings: Settings
     engine: Engine
     documents: Documents
-    jwt_key: str
+    keys: Keys
     serving: Serving
     now: Callable[[], int]
     process: int
@@ -56,4 +57,4 @@ def _make(settings: Settings, now: Callable[[], int]) -> Context:
     accounts.first_start(settings, documents)
     engine = sql.open_engine(settings.database_url, PATIENCE_SECONDS)
     serving = Serving(Blobs(settings.blobs))
-    return Context(settings, engine, documents, accounts.jwt_key(settings), serving, now, os.getpid())
+    return Context(settings, engine, documents, signing.open_keys(settings), serving, now, os.getpid())

@@ -22,6 +22,7 @@ def environment(settings: Settings) -> dict[str, str]:
     return {
         instance.MARK: str(settings.home),
         "PUSHBACK_HOME": str(settings.home),
+        "PUSHBACK_SECRETS": str(settings.secrets),
         "DATABASE_URL": settings.database_url,
         "RESEARCH_URL": settings.research_url,
         "MLFLOW_TRACKING_URI": settings.mlflow_uri,

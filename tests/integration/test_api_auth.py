@@ -8,7 +8,7 @@ import jwt
 import pytest
 from jwt.types import Options
 
-from backend import accounts, clock
+from backend import accounts, clock, signing
 from backend.api import auth as auth_module
 from backend.store import sessions
 from tests.conftest import PASSWORD, Api
@@ -169,14 +169,15 @@ def test_the_session_id_and_its_hash_are_not_each_other(api: Api) -> None:
 def test_tokens_that_this_server_did_not_make_so_are_refused(
     api: Api, change: dict[str, object], key: str | None, algorithm: str
 ) -> None:
-    secret = accounts.jwt_key(api.settings)
     token = api.token("admin")
+    (signer,) = signing.read(api.settings.secrets / signing.NAME)
+    secret, header = signer.secret, {"kid": signer.kid}
     unverified: Options = {"verify_exp": False, "verify_iat": False}
     claims = jwt.decode(token, secret, ["HS256"], audience=auth_module.AUDIENCE, options=unverified)
-    unchanged = jwt.encode(claims, secret, "HS256")
+    unchanged = jwt.encode(claims, secret, "HS256", header)
     assert status(api, {"Authorization": f"Bearer {unchanged}"}) == 200
     forged = {name: value for name, value in {**claims, **change}.items() if value is not None}
-    text = jwt.encode(forged, secret if key is None else key, algorithm)
+    text = jwt.encode(forged, secret if key is None else key, algorithm, header)
     assert status(api, {"Authorization": f"Bearer {text}"}) == 401
 
 
