@@ -8,11 +8,11 @@ from pydantic import BaseModel, Field
 
 from backend import accounts
 from backend.accounts import Account
-from backend.api import context, schemas
+from backend.api import context, paging, schemas
 from backend.api.auth import ADMIN, auth, current_account
 from backend.api.errors import Problem
 from backend.store import events as log
-from backend.store import ledger, sql
+from backend.store import ledger, pages, sql
 
 bp = APIBlueprint("accounts", __name__, tag="Accounts", url_prefix="/accounts")
 
@@ -29,10 +29,18 @@ class Shown(BaseModel):
 
 
 class AllShown(BaseModel):
-    """All accounts, by name."""
+    """A page of accounts."""
 
     items: list[Shown]
-    next: None = None
+    next: str | None = Field(description=paging.NEXT)
+
+
+class Query(paging.Paged):
+    """Which accounts."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+    sort: Literal["username", "-username"] = paging.sort("username")
 
 
 class New(schemas.Body):
@@ -76,10 +84,16 @@ def _note(what: str, account: Account) -> None:
 
 @bp.get("")
 @bp.auth_required(auth, roles=ADMIN)
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(AllShown)
-def listing() -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """List accounts"""
-    return {"items": [_shown(account) for account in accounts.listing(context.get().documents)], "next": None}
+    found = [_shown(account) for account in accounts.listing(context.get().documents)]
+    for name in ("role", "disabled"):
+        if (wanted := getattr(query, name)) is not None:
+            found = [account for account in found if account[name] == wanted]
+    items, following = pages.cut_list(found, "accounts", "username", query.page)
+    return {"items": items, "next": following}
 
 
 @bp.post("")

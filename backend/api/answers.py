@@ -2,17 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, paging, schemas
 from backend.api.auth import ANALYST, auth
-from backend.api.flights import outcome_of
+from backend.api.flight import Band, Outcomes, outcome_of
 from backend.flights.label import disrupted
 from backend.model import scoring
 from backend.store import predictions
@@ -35,51 +35,49 @@ class Answered(BaseModel):
     account: str = Field(description="the account's id")
     model_version: str
     probability: float
-    band: str
+    band: Band
     seq: int
     shadow_version: str | None = Field(description="the challenger that was asked too, and not answered by")
     shadow_probability: float | None
-    outcome: Literal["arrived", "cancelled", "diverted"] | None = Field(description="null while it is not known")
+    outcome: Outcomes | None = Field(description="null while it is not known")
     arrival_delay_minutes: int | None
     disrupted: bool | None
 
 
-class Page(schemas.Query):
-    """Which predictions, newest first."""
+class Query(paging.Windowed):
+    """Which predictions."""
 
-    from_: AwareDatetime | None = Field(default=None, alias="from", description="as_of from then on")
-    until: AwareDatetime | None = Field(default=None, description="as_of before then")
+    from_: schemas.Moment | None = Field(default=None, alias="from", description="as_of from then on")
+    until: schemas.Moment | None = Field(default=None, description="as_of before then")
     version: int | None = Field(default=None, ge=1, lt=10**9)
     flight: str | None = Field(default=None, max_length=40, description="the flight's id")
     format: Literal["json", "csv"] = Field(default="json", description="csv: the page's rows under a header")
-    limit: int = Field(default=50, ge=1, le=10_000)
-    cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
+    sort: Literal["id", "-id", "as_of", "-as_of"] = paging.sort("-id")
+    limit: int = paging.limit(most=10_000)
 
 
 class Answers(BaseModel):
     """A page of predictions."""
 
     items: list[Answered]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
 @bp.get("/predictions")
 @bp.auth_required(auth, roles=ANALYST)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Answers)
-def listing(page: Page) -> dict[str, Any] | Response:
+def listing(query: Query) -> dict[str, Any] | Response:
     """List predictions
 
     Every answer that was given, newest first, with the outcome where it is known. As CSV the cursor of the next page
     stands in the header `X-Next-Cursor`.
     """
-    begin, end = (None if time is None else clock.to_epoch(time) for time in (page.from_, page.until))
-    wanted = Wanted(begin, end, page.version, page.flight, page.cursor)
+    wanted = Wanted(*query.window, query.version, query.flight)
     with context.get().engine.connect() as connection:
-        rows = predictions.listing(connection, wanted, page.limit + 1)
-    items = [_as_json(row) for row in rows[: page.limit]]
-    following = items[-1]["id"] if len(rows) > page.limit else None
-    if page.format == "json":
+        rows, following = predictions.listing(connection, wanted, query.page)
+    items = [_as_json(row) for row in rows]
+    if query.format == "json":
         return {"items": items, "next": following}
     answer = Response(_csv(items), mimetype="text/csv")
     if following is not None:
@@ -87,7 +85,7 @@ def listing(page: Page) -> dict[str, Any] | Response:
     return answer
 
 
-def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
     outcome = outcome_of(row)
     shadow = row["shadow_version"]
     return {

@@ -1,12 +1,12 @@
 """/decisions: the ledger of what was trained, judged, promoted and rolled back, by whom and on what evidence."""
 
-from typing import Any
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, paging
 from backend.api.auth import VIEWER, auth
 from backend.api.deployments import WHICH_CLOCK, Clock
 from backend.api.errors import Problem
@@ -31,21 +31,19 @@ class Decision(BaseModel):
 
 
 class Decisions(BaseModel):
-    """A page of decisions, newest first."""
+    """A page of decisions."""
 
     items: list[Decision]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
-class Page(schemas.Query):
+class Query(paging.Windowed):
     """Which decisions."""
 
     kind: str | None = Field(default=None, max_length=20, description="trained, failed, compared, promoted, …")
-    from_: AwareDatetime | None = Field(default=None, alias="from", description="from then on")
-    until: AwareDatetime | None = Field(default=None, description="before then")
     clock: Clock = Field(default="data", description=WHICH_CLOCK)
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
+    sort: Literal["id", "-id"] = paging.sort("-id")
+    limit: int = paging.limit(most=200)
 
 
 def as_json(row: Any) -> dict[str, Any]:
@@ -61,20 +59,18 @@ def _short(row: Any) -> dict[str, Any]:
 
 @bp.get("")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Decisions)
-def listing(page: Page) -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """Read the ledger
 
     Every training, verdict, promotion and rollback, newest first, with its evidence. The curves and slices of a
     training are left out here: GET /decisions/{id} has them.
     """
-    begin, end = (None if time is None else clock.to_epoch(time) for time in (page.from_, page.until))
-    by = "data_at" if page.clock == "data" else "at"
+    by = "data_at" if query.clock == "data" else "at"
     with context.get().engine.connect() as connection:
-        rows = ledger.decisions(connection, page.kind, page.limit + 1, page.cursor, begin, end, by)
-    last = rows[page.limit - 1] if len(rows) > page.limit else None
-    return {"items": [_short(row) for row in rows[: page.limit]], "next": None if last is None else str(last.id)}
+        rows, following = ledger.listing(connection, query.page, query.kind, *query.window, by)
+    return {"items": [_short(row) for row in rows], "next": following}
 
 
 @bp.get("/<int:identity>")

@@ -3,10 +3,10 @@
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, paging, schemas
 from backend.api.auth import VIEWER, auth
 from backend.store import deployments
 
@@ -42,24 +42,23 @@ class Deployment(BaseModel):
 
 
 class Deployments(BaseModel):
-    """A page of deployments, newest first."""
+    """A page of deployments."""
 
     items: list[Deployment]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
-class Page(schemas.Query):
+class Query(paging.Paged):
     """Which deployments."""
 
-    at: AwareDatetime | None = Field(
+    at: schemas.Moment | None = Field(
         default=None,
         description="only the one that served at this moment; none before the first. A version whose bundle could not "
         "be loaded was stood in for by the one before it: each prediction names the version that made it.",
         examples=["2013-06-03T18:00:00Z"],
     )
     clock: Clock = Field(default="data", description=WHICH_CLOCK)
-    limit: int = Field(default=50, ge=1, le=500)
-    cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
+    sort: Literal["id", "-id"] = paging.sort("-id")
 
 
 def as_json(row: Any) -> dict[str, Any]:
@@ -72,18 +71,17 @@ def as_json(row: Any) -> dict[str, Any]:
 
 @bp.get("")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Deployments)
-def listing(page: Page) -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """What served when
 
     Every deployment, newest first; with `at`, the one that served at that moment.
     """
     with context.get().engine.connect() as connection:
-        if page.at is not None:
-            by = "data_since" if page.clock == "data" else "since"
-            found = deployments.at(connection, clock.to_epoch(page.at), by)
+        if query.at is not None:
+            by = "data_since" if query.clock == "data" else "since"
+            found = deployments.at(connection, clock.to_epoch(query.at), by)
             return {"items": [] if found is None else [as_json(found)], "next": None}
-        rows = deployments.periods(connection, page.limit + 1, page.cursor)
-    last = rows[page.limit - 1] if len(rows) > page.limit else None
-    return {"items": [as_json(row) for row in rows[: page.limit]], "next": None if last is None else str(last.id)}
+        rows, following = deployments.listing(connection, query.page)
+    return {"items": [as_json(row) for row in rows], "next": following}

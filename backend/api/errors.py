@@ -12,6 +12,8 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from backend.store.pages import CursorError
+
 log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 
@@ -75,6 +77,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(Problem, answer)
     app.register_error_handler(HTTPError, _from_apiflask)
     app.register_error_handler(HTTPException, _from_werkzeug)
+    app.register_error_handler(CursorError, _from_a_cursor)
     app.register_error_handler(OperationalError, _from_the_database)
     app.register_error_handler(Exception, _from_a_fault)
 
@@ -126,6 +129,11 @@ def _detail(error: HTTPException, status: int) -> str:
         accepted = ", ".join(sorted(error.valid_methods or []))
         return f"{request.method} is not for {request.path}, which accepts {accepted}."
     return error.description or _title(status)
+
+
+def _from_a_cursor(error: CursorError) -> Response:
+    place = {"parameter": "cursor", "reason": str(error)}
+    return answer(Problem(422, "The request is not valid", f"cursor {error}.", [place]))
 
 
 def _from_a_fault(error: Exception) -> Response:

@@ -1,12 +1,13 @@
 """/jobs: long work that was asked for. Its owner watches and cancels it; operators do so for everybody."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, paging
 from backend.api.auth import OPERATOR, VIEWER, auth, current_account
 from backend.api.errors import Problem
 from backend.store import jobs
@@ -14,12 +15,15 @@ from backend.store import jobs
 bp = APIBlueprint("jobs", __name__, tag="Jobs", url_prefix="/jobs")
 
 
+State = Literal["queued", "running", "done", "failed", "cancelled"]
+
+
 class Job(BaseModel):
     """Long work, and how far it is. Times are UTC."""
 
     id: str
     kind: str = Field(examples=["training"])
-    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    state: State
     progress: float = Field(ge=0, le=1)
     message: str = Field(description="what it does now")
     result: dict[str, Any] | None
@@ -32,20 +36,21 @@ class Job(BaseModel):
 
 
 class Jobs(BaseModel):
-    """A page of jobs, newest first."""
+    """A page of jobs."""
 
     items: list[Job]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
-class Page(schemas.Query):
-    """Which page."""
+class Query(paging.Paged):
+    """Which jobs."""
 
-    limit: int = Field(default=50, ge=1, le=500)
-    cursor: str | None = Field(default=None, description="the `next` of the page before")
+    kind: str | None = Field(default=None, max_length=20, description="training, backtest, …")
+    state: State | None = None
+    sort: Literal["created_at", "-created_at"] = paging.sort("-created_at")
 
 
-def as_json(job: dict[str, Any]) -> dict[str, Any]:
+def as_json(job: Mapping[str, Any]) -> dict[str, Any]:
     """A job of the store as the API shows it."""
     times = {name: clock.iso(job[name]) for name in ("created_at", "started_at", "ended_at")}
     return {name: job[name] for name in Job.__annotations__ if name not in times} | times
@@ -53,21 +58,17 @@ def as_json(job: dict[str, Any]) -> dict[str, Any]:
 
 @bp.get("")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Jobs)
-def listing(page: Page) -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """List jobs
 
     One's own; for operators, everybody's.
     """
     account = current_account()
     owner = None if account.role in OPERATOR else account.username
-    try:
-        found, after = jobs.listing(context.get().engine, owner, page.limit, page.cursor)
-    except ValueError as error:
-        place = {"parameter": "cursor", "reason": str(error)}
-        raise Problem(422, "The request is not valid", f"{error}.", [place]) from error
-    return {"items": [as_json(job) for job in found], "next": after}
+    found, following = jobs.listing(context.get().engine, owner, query.page, query.kind, query.state)
+    return {"items": [as_json(job) for job in found], "next": following}
 
 
 @bp.get("/<identity>")

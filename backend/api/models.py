@@ -1,12 +1,12 @@
 """/models: the versions that were trained, with their figures and lineage, from the ledger."""
 
-from typing import Any
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from backend.api import context, schemas, versions
+from backend.api import context, paging, versions
 from backend.api.auth import VIEWER, auth
 from backend.api.errors import Problem
 from backend.model.serving import NoChampionError
@@ -17,17 +17,17 @@ bp = APIBlueprint("models", __name__, tag="Models", url_prefix="/models")
 
 
 class Versions(BaseModel):
-    """A page of versions, newest first."""
+    """A page of versions."""
 
     items: list[versions.Version]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
-class Page(schemas.Query):
-    """Which page."""
+class Query(paging.Paged):
+    """Which versions."""
 
-    limit: int = Field(default=20, ge=1, le=100)
-    cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
+    sort: Literal["version", "-version"] = paging.sort("-version")
+    limit: int = paging.limit(20, 100)
 
 
 def roles(connection: Connection) -> Roles:
@@ -50,18 +50,18 @@ def trained(connection: Connection, version: str) -> dict[str, Any]:
 
 @bp.get("")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Versions)
-def listing(page: Page) -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """List versions
 
     Every version that was trained, newest first, with its figures beside the baseline's.
     """
     with context.get().engine.connect() as connection:
         held = roles(connection)
-        rows = ledger.decisions(connection, "trained", page.limit + 1, page.cursor)
-        items = [versions.as_json(connection, row.evidence, held) for row in rows[: page.limit]]
-    return {"items": items, "next": str(rows[page.limit - 1].id) if len(rows) > page.limit else None}
+        rows, following = ledger.trainings(connection, query.page)
+        items = [versions.as_json(connection, row.evidence, held) for row in rows]
+    return {"items": items, "next": following}
 
 
 @bp.get("/<version>")

@@ -1,12 +1,12 @@
 """/policies: what back-tests said of retraining policies."""
 
-from typing import Any
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, paging
 from backend.api.auth import VIEWER, auth
 from backend.store import policies
 
@@ -91,19 +91,19 @@ class Policy(BaseModel):
 
 
 class Policies(BaseModel):
-    """A page of policies, newest first."""
+    """A page of policies."""
 
     items: list[Policy]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
-class Page(schemas.Query):
+class Query(paging.Paged):
     """Which policies."""
 
     backtest: str | None = Field(default=None, max_length=36, description="of that back-test only")
     policy: str | None = Field(default=None, max_length=20, description="of that name only")
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
+    sort: Literal["id", "-id"] = paging.sort("-id")
+    limit: int = paging.limit(most=200)
 
 
 def as_json(row: Any) -> dict[str, Any]:
@@ -115,14 +115,13 @@ def as_json(row: Any) -> dict[str, Any]:
 
 @bp.get("")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Policies)
-def listing(page: Page) -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """Compare retraining policies
 
     What each policy would have cost and how good its answers would have been, as POST /backtests found, newest first.
     """
     with context.get().engine.connect() as connection:
-        rows = policies.listing(connection, page.backtest, page.policy, page.limit + 1, page.cursor)
-    after = str(rows[page.limit - 1].id) if len(rows) > page.limit else None
-    return {"items": [as_json(row) for row in rows[: page.limit]], "next": after}
+        rows, following = policies.listing(connection, query.page, query.backtest, query.policy)
+    return {"items": [as_json(row) for row in rows], "next": following}

@@ -1,13 +1,29 @@
 """What bodies look like in common: unknown fields are refused, lists are pages."""
 
 import json
-from typing import Any
+import re
+from datetime import datetime
+from typing import Annotated, Any
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from backend.api.errors import Problem
+
+# RFC 3339, 5.6, and ISO 8601 without seconds.
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:?\d{2})", re.ASCII)
+
+
+def _in_words(given: object) -> object:
+    """Refuses numbers, which pydantic would take as seconds or milliseconds, whichever looks likelier."""
+    if isinstance(given, datetime) or (isinstance(given, str) and _TIME.fullmatch(given)):
+        return given
+    raise ValueError("is no ISO 8601 time with its zone, like 2013-04-01T09:15:00Z")
+
+
+# A time in a request.
+Moment = Annotated[AwareDatetime, BeforeValidator(_in_words)]
 
 
 class Body(BaseModel):

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, insert, select, text
 
-from backend.store import ledger, sql
+from backend.store import ledger, pages, sql
+from backend.store.pages import Order, Page
 
 table = sql.deployments.c
 _LOCK = 7_310_002  # PostgreSQL advisory lock: what serves is read and changed by one at a time
@@ -124,6 +125,11 @@ def periods(connection: Connection, limit: int, before: int | None = None) -> Se
     return connection.execute(said.order_by(_period.c.id.desc()).limit(limit)).fetchall()
 
 
+def listing(connection: Connection, page: Page) -> tuple[Sequence[Row[Any]], str | None]:
+    """A page of the same, and the cursor of the next. Raises CursorError."""
+    return pages.cut(connection, _periods(), ORDER, page)
+
+
 def at(connection: Connection, moment: int, clock: str) -> Row[Any] | None:
     """The period that held at a moment (epoch seconds) by the clock `since` (the wall's) or `data_since` (the data's).
 
@@ -143,6 +149,7 @@ _period = select(
     func.lead(table.data_at).over(order_by=table.id).label("data_until"),
     table.decision_id,
 ).subquery()
+ORDER = Order("deployments", _period.c.id, {"id": _period.c.id})
 
 
 def _periods() -> Any:

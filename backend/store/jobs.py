@@ -5,15 +5,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import Connection, Engine, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from backend.store import sql
+from backend.store import pages, sql
+from backend.store.pages import Order, Page
 
 LEASE_SECONDS = 30  # how long a worker may say nothing before its job is somebody else's
 MAXIMUM_ATTEMPTS = 3
 UNFINISHED = ("queued", "running")
 table = sql.jobs
+ORDER = Order("jobs", table.c.id, {"created_at": table.c.created_at})
+NEWEST = Page("-created_at", 50)
 
 
 class LostClaim(Exception):
@@ -69,24 +72,20 @@ def get(engine: Engine, identity: str) -> dict[str, Any] | None:
 
 
 def listing(
-    engine: Engine, owner: str | None = None, limit: int = 50, after: str | None = None
+    engine: Engine,
+    owner: str | None = None,
+    page: Page = NEWEST,
+    kind: str | None = None,
+    state: str | None = None,
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Jobs, newest first, of one owner or of all, and the cursor of the next page.
-
-    Raises ValueError for an `after` that is not such a cursor.
-    """
-    query = select(table).order_by(table.c.created_at.desc(), table.c.id.desc()).limit(limit + 1)
-    if owner is not None:
-        query = query.where(table.c.owner == owner)
-    if after is not None:
-        created_at, _, identity = after.partition(".")
-        if not (created_at.isdecimal() and len(created_at) < 19 and identity):
-            raise ValueError(f"{after!r} is no cursor: give the `next` of the page before")
-        query = query.where(tuple_(table.c.created_at, table.c.id) < (int(created_at), identity))
+    """A page of jobs of one owner, kind and state, or of all, and the cursor of the next. Raises CursorError."""
+    query = select(table)
+    for column, wanted in ((table.c.owner, owner), (table.c.kind, kind), (table.c.state, state)):
+        if wanted is not None:
+            query = query.where(column == wanted)
     with engine.connect() as connection:
-        jobs = [dict(row) for row in connection.execute(query).mappings()]
-    last = jobs[limit - 1] if len(jobs) > limit else None
-    return jobs[:limit], None if last is None else f"{last['created_at']}.{last['id']}"
+        rows, following = pages.cut(connection, query, ORDER, page)
+    return [row._asdict() for row in rows], following
 
 
 def count(engine: Engine, state: str) -> int:

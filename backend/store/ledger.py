@@ -7,11 +7,14 @@ version), compared (a verdict), promoted, rolled_back.
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Select, insert, select
 
-from backend.store import sql
+from backend.store import pages, sql
+from backend.store.pages import Order, Page
 
 table = sql.decisions.c
+ORDER = Order("decisions", table.id, {"id": table.id})
+VERSIONS = Order("models", table.id, {"version": table.id})  # versions are numbered in the order of their decisions
 
 
 def decide(
@@ -39,16 +42,38 @@ def decisions(
 
     With an id below `before`; from `since` on and before `until` (epoch seconds) by the clock `at` or `data_at`.
     """
+    statement = _of(kind, since, until, clock)
+    if before is not None:
+        statement = statement.where(table.id < before)
+    return connection.execute(statement.order_by(table.id.desc()).limit(limit)).fetchall()
+
+
+def listing(
+    connection: Connection,
+    page: Page,
+    kind: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+    clock: str = "at",
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """A page of the same, and the cursor of the next. Raises CursorError."""
+    return pages.cut(connection, _of(kind, since, until, clock), ORDER, page)
+
+
+def trainings(connection: Connection, page: Page) -> tuple[Sequence[Row[Any]], str | None]:
+    """A page of the decisions that made a version, and the cursor of the next. Raises CursorError."""
+    return pages.cut(connection, _of("trained", None, None, "at"), VERSIONS, page)
+
+
+def _of(kind: str | None, since: int | None, until: int | None, clock: str) -> Select[Any]:
     statement = select(sql.decisions)
     if kind is not None:
         statement = statement.where(table.kind == kind)
-    if before is not None:
-        statement = statement.where(table.id < before)
     if since is not None:
         statement = statement.where(table[clock] >= since)
     if until is not None:
         statement = statement.where(table[clock] < until)
-    return connection.execute(statement.order_by(table.id.desc()).limit(limit)).fetchall()
+    return statement
 
 
 def one(connection: Connection, identity: int) -> Row[Any] | None:

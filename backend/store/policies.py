@@ -5,9 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from backend.store import sql
+from backend.store import pages, sql
+from backend.store.pages import Order, Page
 
 table = sql.policies.c
+ORDER = Order("policies", table.id, {"id": table.id})
 
 
 def record(
@@ -30,13 +32,14 @@ def of(connection: Connection, backtest: str) -> Sequence[Row[Any]]:
 
 
 def listing(
-    connection: Connection, backtest: str | None, policy: str | None, limit: int, before: int | None = None
-) -> Sequence[Row[Any]]:
-    """Rows with an id below `before`, newest first, of one back-test or of all, of one policy or of all."""
+    connection: Connection, page: Page, backtest: str | None, policy: str | None
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """A page of rows of one back-test or of all, of one policy or of all, and the cursor of the next.
+
+    Raises CursorError.
+    """
     statement = select(sql.policies)
     for column, wanted in ((table.backtest, backtest), (table.policy, policy)):
         if wanted is not None:
             statement = statement.where(column == wanted)
-    if before is not None:
-        statement = statement.where(table.id < before)
-    return connection.execute(statement.order_by(table.id.desc()).limit(limit)).fetchall()
+    return pages.cut(connection, statement, ORDER, page)

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, bindparam, select
 
-from backend.store import sql
+from backend.store import pages, sql
 from backend.store.events import insert_for
+from backend.store.pages import Order, Page
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]  # a question of one account at one as_of: (flight, variant)
@@ -80,19 +81,23 @@ def features_of(connection: Connection, account: str, as_of: int, keys: Iterable
     return {key: found[key] for key in wanted & found.keys()}
 
 
+_answers = sql.predictions.c
+ORDER = Order("predictions", _answers.id, {"id": _answers.id, "as_of": _answers.as_of})
+
+
 class Wanted(NamedTuple):
-    """Which logged answers: `as_of` from `since` on and before `until`, of one version, about one flight, with an id
-    below `before`; None where any will do."""
+    """Which logged answers: `as_of` from `since` on and before `until`, of one version, about one flight; None where
+    any will do."""
 
     since: int | None = None
     until: int | None = None
     version: int | None = None
     flight: str | None = None
-    before: int | None = None
 
 
-def listing(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str, Any]]:
-    """Logged answers without their features, newest first, each with what is known of its flight's outcome."""
+def listing(connection: Connection, wanted: Wanted, page: Page) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of logged answers without their features, each with what is known of its flight's outcome, and the cursor
+    of the next. Raises CursorError."""
     answers, flights = sql.predictions.c, sql.flights.c
     said = [column for column in answers if column is not answers.features]
     ends = [flights[name] for name in ("arrived_at", "arrival_delay_minutes", "cancelled_at", "diverted_at")]
@@ -104,12 +109,11 @@ def listing(connection: Connection, wanted: Wanted, limit: int) -> list[dict[str
         (answers.as_of, operator.lt, wanted.until),
         (answers.version, operator.eq, wanted.version),
         (answers.flight, operator.eq, wanted.flight),
-        (answers.id, operator.lt, wanted.before),
     ):
         if value is not None:
             query = query.where(compare(column, value))
-    rows = connection.execute(query.order_by(answers.id.desc()).limit(limit)).mappings()
-    return [dict(row) for row in rows]
+    rows, following = pages.cut(connection, query, ORDER, page)
+    return [row._asdict() for row in rows], following
 
 
 def log(

@@ -44,7 +44,11 @@ def test_a_flight_that_has_flown_says_how_it_ended(served: Served) -> None:
     for flight in flown:
         late = (flight["arrival_delay_minutes"] or 0) >= 15
         assert flight["disrupted"] == (late or flight["status"] != "arrived")
-    assert served.get(f"/flights/{flown[0]['id']}/").get_json() == flown[0]
+    whole = served.get(f"/flights/{flown[0]['id']}/").get_json()
+    assert {name: whole[name] for name in flown[0]} == flown[0]
+    outcome = whole["outcome"]
+    assert (outcome["kind"], outcome["disrupted"]) == (flown[0]["status"], flown[0]["disrupted"])
+    assert outcome["final"] is True and outcome["at"]
 
 
 def test_local_times_are_the_airport_s_own(served: Served) -> None:
