@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from backend import accounts, settings
 from backend.store import documents, migrate, sql
+from backend.store import events as log
 from jobs.launch import instance, parts, preflight, ready
 from jobs.launch.refused import Refused
 
@@ -64,8 +65,10 @@ def _prepare(here: settings.Settings, lock: int) -> None:
         accounts.first_start(here, documents.open_documents(here.documents))
         engine = sql.open_engine(here.database_url)
         migrate.upgrade(engine)
+        with sql.writing(engine) as connection:
+            log.enter(connection, here.mode)
     with engine.connect() as connection:
-        has_facts = connection.execute(select(sql.clock.c.at)).first() is not None
+        has_facts = log.data_clock(connection) is not None
         has_champion = connection.execute(select(sql.deployments.c.id)).first() is not None
     engine.dispose()  # the parts open their own
     if not has_facts:

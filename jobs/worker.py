@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from backend import clock
 from backend import settings as settings_module
 from backend.settings import Settings
+from backend.store import events as facts
 from backend.store import jobs, migrate, sql
 from backend.store.jobs import Claim, LostClaim
 
@@ -50,6 +51,8 @@ def work(settings: Settings, kinds: Mapping[str, str], lease_seconds: int, stop:
     """Claims and runs jobs of those kinds until `stop` is set."""
     engine = sql.open_engine(settings.database_url)
     migrate.upgrade(engine)
+    with sql.writing(engine) as connection:
+        facts.enter(connection, settings.mode)
     if "mirror" in kinds:
         # A change of the champion that was cut short before MLflow's aliases followed is completed now.
         jobs.enqueue(engine, "mirror", {}, "worker", clock.wall(), dedupe_key="mirror at start")

@@ -1,6 +1,6 @@
 """GET /status: the state of the whole installation, as the Overview shows it."""
 
-from typing import Any
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
@@ -68,7 +68,7 @@ class Status(BaseModel):
     """The state of the installation."""
 
     clock: str | None = Field(description="the data clock: up to when facts are known")
-    mode: str
+    mode: Literal["replay", "live"] = Field(description="live: the data clock is the wall clock")
     facts: Facts
     champion: Champion | None
     base_rate: BaseRate | None
@@ -97,7 +97,7 @@ def status() -> dict[str, Any]:
         airports = select(sql.airports.c.code, sql.airports.c.name).where(sql.airports.c.code.in_(from_here))
         return {
             "clock": clock.iso(now),
-            "mode": here.settings.mode,
+            "mode": "live" if log.is_live(connection) else "replay",
             "facts": {
                 "events": connection.scalar(select(func.count()).select_from(sql.events)),
                 "flights": count,

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from backend.flights.events import Event, split_flight_id
 from backend.flights.facts import LogRow
 from backend.store import sql
+from backend.store.jobs import database_now
 
 _APPEND_LOCK = 7_310_001  # PostgreSQL advisory lock: `seq` has to grow in the order of commits
 
@@ -35,8 +36,7 @@ def append(connection: Connection, events: Sequence[Event]) -> Appended:
     """
     if not events:
         return Appended(0, 0)
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
+    lock(connection)
     before = newest_seq(connection)
     insert = insert_for(connection)(sql.events).values({name: bindparam(name) for name in (*Event._fields, "digest")})
     rows = [{**event._asdict(), "digest": event.digest} for event in events]
@@ -44,6 +44,12 @@ def append(connection: Connection, events: Sequence[Event]) -> Appended:
     stored = connection.scalar(select(func.count()).where(sql.events.c.seq > before)) or 0
     project(connection, before)
     return Appended(stored, len(events) - stored)
+
+
+def lock(connection: Connection) -> None:
+    """One transaction at a time appends. SQLite has one writer anyway; in PostgreSQL it is held until the end."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _APPEND_LOCK})
 
 
 def newest_seq(connection: Connection) -> int:
@@ -181,12 +187,49 @@ def _execute_many(connection: Connection, statement: Any, rows: Sequence[Mapping
 
 
 def data_clock(connection: Connection) -> int | None:
-    """The moment up to which facts are known, or None before the first ingest."""
-    return connection.scalar(select(sql.clock.c.at).where(sql.clock.c.name == "data"))
+    """The moment up to which facts are known, or None before the first ingest.
+
+    In a replay that is as far as feeders have told; in live mode it is the database's clock, which all processes share
+    and nobody moves. Whoever needs the time of the data asks here.
+    """
+    clocks = _clocks(connection)
+    return database_now(connection) if LIVE in clocks and TOLD in clocks else clocks.get(TOLD)
+
+
+def told_until(connection: Connection) -> int | None:
+    """Up to when feeders say that they have told everything; None before the first ingest."""
+    return _clocks(connection).get(TOLD)
+
+
+def is_live(connection: Connection) -> bool:
+    """Whether the data clock is the wall clock."""
+    return LIVE in _clocks(connection)
+
+
+def enter(connection: Connection, mode: str) -> None:
+    """Let the store be in that mode, `replay` or `live`, in the caller's write transaction.
+
+    Raises ValueError where a live store is to be a replay: its clock would go back.
+    """
+    if mode == "live":
+        once = insert_for(connection)(sql.clock).values(name=LIVE, at=database_now(connection))
+        connection.execute(once.on_conflict_do_nothing())
+    elif is_live(connection):
+        raise ValueError(
+            "This store is live, and its clock cannot go back to a replay's: set PUSHBACK_MODE=live, or give the "
+            "replay a state folder of its own."
+        )
 
 
 def move_clock(connection: Connection, at: int) -> None:
-    """Move the data clock forward to `at`. It never goes back: an earlier time changes nothing."""
-    insert = insert_for(connection)(sql.clock).values(name="data", at=at)
+    """Say that everything is told up to `at`. It never goes back: an earlier time changes nothing."""
+    insert = insert_for(connection)(sql.clock).values(name=TOLD, at=at)
     forward = insert.on_conflict_do_update(index_elements=["name"], set_={"at": at}, where=sql.clock.c.at < at)
     connection.execute(forward)
+
+
+TOLD, LIVE = "data", "live"
+
+
+def _clocks(connection: Connection) -> dict[str, int]:
+    return {str(name): int(at) for name, at in connection.execute(select(sql.clock.c.name, sql.clock.c.at))}
