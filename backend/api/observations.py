@@ -1,19 +1,22 @@
 """POST /observations: what a feed saw, and how far the data clock may go."""
 
+from collections import Counter
 from typing import Any
 
 from apiflask import APIBlueprint
 from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy import Connection
 
 from backend import clock
 from backend.api import context, schemas
-from backend.api.auth import FEEDER, auth
+from backend.api.auth import FEEDER, auth, current_account
 from backend.api.errors import Problem
 from backend.flights import observed
 from backend.flights.events import Event, split_flight_id
 from backend.flights.observed import Refusal
 from backend.store import events as log
-from backend.store import schedules, sql
+from backend.store import quality, receipts, schedules, sql
+from backend.store.receipts import OtherContentError
 
 bp = APIBlueprint("observations", __name__, tag="Observations")
 
@@ -41,11 +44,27 @@ EXAMPLES = [
 class Observations(schemas.Body):
     """A batch of events, and the moment up to which the feed has told everything that it knows."""
 
-    as_of: AwareDatetime = Field(description="the data clock goes there, if it is not later already")
+    as_of: AwareDatetime = Field(
+        description="everything is told up to then; in a replay the data clock goes there, if it is not later already"
+    )
     events: list[dict[str, Any]] = Field(
         max_length=MOST_EVENTS,
         examples=[EXAMPLES],
         description="of kinds scheduled, assigned, departed, arrived, cancelled, diverted and weather (docs/api.md)",
+    )
+
+
+class Repeating(BaseModel):
+    """Headers of a batch."""
+
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=80,
+        pattern="^[!-~]+$",
+        description="names the batch for a day: sent again with the same key it changes nothing and gets the same "
+        "receipt; another one with that key is refused",
+        examples=["2013-04-01T09:15:00Z feed-1"],
     )
 
 
@@ -68,37 +87,81 @@ class Receipt(BaseModel):
 
 @bp.post("/observations")
 @bp.auth_required(auth, roles=FEEDER)
+@bp.input(Repeating, location="headers", arg_name="headers")
 @bp.input(Observations, arg_name="batch")
 @bp.output(Receipt)
-def new(batch: Observations) -> dict[str, Any]:
+def new(headers: Repeating, batch: Observations) -> dict[str, Any]:
     """Tell what was seen
 
     Events are recorded in one transaction, and the next prediction uses them. The same event twice is one; in any
     order is fine. When it became known is worked out here, by kind. An event that is wrong is named with its reason,
-    and the others are stored. The data clock never goes back, and goes on by a day at most.
+    and the others are stored. In a replay the data clock goes to `as_of`: never back, and on by a day at most. In live
+    mode it is the wall clock, and `as_of` must not be after it.
     """
-    here, as_of = context.get(), clock.to_epoch(batch.as_of)
+    here, account, key = context.get(), current_account().id, headers.idempotency_key
+    content = b"" if key is None else receipts.digest(batch.model_dump(mode="json"))
     with sql.writing(here.engine) as connection:
-        now = log.data_clock(connection)
-        if now is not None and as_of > now + LONGEST_STEP:
-            reason = f"is more than a day after the data clock, which stands at {clock.iso(now)}"
-            raise Problem(422, "Too far ahead", f"as_of {reason}.", [{"pointer": "/as_of", "reason": reason}])
-        made, refused = _read(batch.events, schedules.time_zones(connection), max(as_of, now or as_of))
-        flown = {split_flight_id(event.subject)[1] for event in made if event.kind == "scheduled"}
-        schedules.name_carriers(connection, flown)
-        appended = log.append(connection, made)
-        log.move_clock(connection, as_of)
-        stands, seq = log.data_clock(connection), log.newest_seq(connection)
-    return {**appended._asdict(), "refused": refused, "as_of": clock.iso(stands), "seq": seq}
+        log.lock(connection)
+        if key is not None:
+            told = _before(connection, account, key, content)
+            if told is not None:
+                return told
+        receipt = _record(connection, batch)
+        if key is not None:
+            receipts.keep(connection, account, key, content, receipt, here.now())
+    return receipt
 
 
-def _read(said: list[dict[str, Any]], zones: dict[str, str], as_of: int) -> tuple[list[Event], list[dict[str, str]]]:
+def _before(connection: Connection, account: str, key: str, content: bytes) -> dict[str, Any] | None:
+    try:
+        return receipts.find(connection, account, key, content, context.get().now())
+    except OtherContentError as error:
+        reason = "was the key of a batch with another content"
+        place = {"parameter": "Idempotency-Key", "reason": reason}
+        detail = f"Idempotency-Key {reason}: give each batch a key of its own."
+        raise Problem(422, "Another batch had this key", detail, [place]) from error
+
+
+def _record(connection: Connection, batch: Observations) -> dict[str, Any]:
+    as_of, now, before = clock.to_epoch(batch.as_of), log.data_clock(connection), log.newest_seq(connection)
+    told = log.told_until(connection)
+    _check(as_of, now, log.is_live(connection))
+    made, refused = _read(batch.events, schedules.time_zones(connection), max(as_of, now or as_of))
+    flown = Counter(split_flight_id(event.subject)[1] for event in made if event.kind == "scheduled")
+    new_carriers = schedules.name_carriers(connection, flown)
+    appended = log.append(connection, made)
+    log.move_clock(connection, as_of)
+    stands, seq = log.data_clock(connection) or as_of, log.newest_seq(connection)
+    counts = quality.stored_after(connection, before, now or as_of)
+    counts["repeated", ""] += appended.repeated
+    counts.update(("refused", rule) for rule, _ in refused)
+    counts.update({("unknown_carrier", code): flown[code] for code in new_carriers})
+    if told is not None and as_of > told:
+        counts.update(quality.missing_weather(connection, told, as_of))
+    quality.count(connection, stands, counts)
+    named = [said for _, said in refused]
+    return {**appended._asdict(), "refused": named, "as_of": clock.iso(stands), "seq": seq}
+
+
+def _check(as_of: int, now: int | None, live: bool) -> None:
+    """Raises Problem 422 for an `as_of` up to which nobody can have told."""
+    if now is None or as_of <= (now if live else now + LONGEST_STEP):
+        return
+    reason = "is in the future" if live else "is more than a day after the data clock"
+    reason += f": the clock stands at {clock.iso(now)}"
+    raise Problem(422, "Too far ahead", f"as_of {reason}.", [{"pointer": "/as_of", "reason": reason}])
+
+
+def _read(
+    said: list[dict[str, Any]], zones: dict[str, str], as_of: int
+) -> tuple[list[Event], list[tuple[str, dict[str, str]]]]:
+    """The events, in the order in which they became known whatever the order in which they were sent, and what was
+    refused, each after the rule that it broke."""
     made: list[Event] = []
-    refused: list[dict[str, str]] = []
+    refused: list[tuple[str, dict[str, str]]] = []
     for place, fields in enumerate(said):
         try:
             made.append(observed.event(fields, zones, as_of))
         except Refusal as error:
-            refused.append({"pointer": f"/events/{place}/{error.field}", "reason": str(error)})
-    # In the order in which they became known, whatever the order in which they were sent.
+            refused.append((error.rule, {"pointer": f"/events/{place}/{error.field}", "reason": str(error)}))
     return sorted(dict.fromkeys(made), key=lambda event: event.known_at), refused

@@ -21,11 +21,13 @@ ID = re.compile(r"\d{4}-\d{2}-\d{2}\.[A-Z0-9]{2,3}\.[1-9]\d{0,3}\.[A-Z0-9]{3,4}"
 
 
 class Refusal(ValueError):
-    """Why an event is not stored: `field` is what is wrong with it, the message the reason."""
+    """Why an event is not stored: `field` is what is wrong with it, `rule` (a few words, one of few) what it broke, and
+    the message the reason."""
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, rule: str, reason: str) -> None:
         super().__init__(reason)
         self.field = field
+        self.rule = rule
 
 
 class Said(NamedTuple):
@@ -38,7 +40,7 @@ class Said(NamedTuple):
         """A field that must be text. Raises Refusal."""
         value = self.fields.get(name)
         if not isinstance(value, str) or not value:
-            raise Refusal(name, "is missing" if value is None else "is no text")
+            raise Refusal(name, "missing", "is missing") if value is None else Refusal(name, "not text", "is no text")
         return value
 
     def time(self, name: str) -> int:
@@ -47,16 +49,16 @@ class Said(NamedTuple):
         try:
             return to_epoch(datetime.fromisoformat(text))
         except (ValueError, OverflowError) as error:
-            raise Refusal(name, "is no ISO 8601 time with its zone, like 2013-04-01T09:15:00Z") from error
+            raise Refusal(name, "not a time", "is no ISO 8601 time with its zone, like 2013-04-01T09:15:00Z") from error
 
     def flight(self) -> str:
         """The id of the flight that it is about. Raises Refusal."""
         value = self.text("flight")
         if not ID.fullmatch(value):
-            raise Refusal("flight", "is no flight id like 2013-04-01.UA.1545.EWR")
+            raise Refusal("flight", "no flight id", "is no flight id like 2013-04-01.UA.1545.EWR")
         if self._zone("flight", value.rpartition(".")[2]) and _is_date(value[:10]):
             return value
-        raise Refusal("flight", "begins with a date that does not exist")
+        raise Refusal("flight", "no flight id", "begins with a date that does not exist")
 
     def airport(self, name: str) -> str:
         """A field that must be a known airport's code. Raises Refusal."""
@@ -66,7 +68,7 @@ class Said(NamedTuple):
 
     def _zone(self, name: str, airport: str) -> str:
         if airport not in self.time_zones:
-            raise Refusal(name, f"names {airport}, which is not a known airport")
+            raise Refusal(name, "unknown airport", f"names {airport}, which is not a known airport")
         return self.time_zones[airport]
 
     def departure(self, flight: str) -> int:
@@ -74,7 +76,7 @@ class Said(NamedTuple):
         at = self.time("scheduled_departure")
         zone = ZoneInfo(self.time_zones[flight.rpartition(".")[2]])
         if from_epoch(at).astimezone(zone).date().isoformat() != flight[:10]:
-            raise Refusal("scheduled_departure", f"is not on {flight[:10]} at the origin")
+            raise Refusal("scheduled_departure", "another day", f"is not on {flight[:10]} at the origin")
         return at
 
 
@@ -83,14 +85,14 @@ def event(fields: Mapping[str, Any], time_zones: Mapping[str, str], as_of: int) 
     said = Said(fields, time_zones)
     kind = said.text("kind")
     if kind not in _READERS:
-        raise Refusal("kind", f"is none of {', '.join(_READERS)}")
+        raise Refusal("kind", "unknown kind", f"is none of {', '.join(_READERS)}")
     needed, more = FIELDS[kind]
     unknown = sorted(set(fields) - {"kind", *needed, *more})
     if unknown:
-        raise Refusal(unknown[0], f"is no field of an event of kind {kind}")
+        raise Refusal(unknown[0], "unknown field", f"is no field of an event of kind {kind}")
     made = _READERS[kind](said)
     if made.known_at > as_of:
-        raise Refusal("kind", f"became known at {iso(made.known_at)}, after as_of")
+        raise Refusal("kind", "not known yet", f"became known at {iso(made.known_at)}, after as_of")
     return made
 
 
@@ -98,7 +100,9 @@ def _scheduled(said: Said) -> Event:
     flight = said.flight()
     departure, arrival = said.departure(flight), said.time("scheduled_arrival")
     if not SHORTEST_FLIGHT <= arrival - departure <= LONGEST_FLIGHT:
-        raise Refusal("scheduled_arrival", "gives a flight of less than 10 minutes or more than 20 hours")
+        raise Refusal(
+            "scheduled_arrival", "no flight time", "gives a flight of less than 10 minutes or more than 20 hours"
+        )
     return events.scheduled(flight, departure, arrival, said.airport("dest"))
 
 
@@ -132,28 +136,28 @@ def _diverted(said: Said) -> Event:
 def _weather(said: Said) -> Event:
     hour, station = said.time("hour"), said.airport("station")
     if hour % HOUR:
-        raise Refusal("hour", "is not the start of an hour")
+        raise Refusal("hour", "not an hour", "is not the start of an hour")
     values: dict[str, float | None] = {}
     for name in WEATHER_FIELDS:
         value = said.fields.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise Refusal(name, "is no number")
+            raise Refusal(name, "no weather", "is no number")
         if value is not None and not -500 <= value <= 2000:
-            raise Refusal(name, "is no weather: from -500 to 2000")
+            raise Refusal(name, "no weather", "is no weather: from -500 to 2000")
         values[name] = None if value is None else float(value)
     return events.weather(station, hour, values)
 
 
 def _delay_minutes(at: int, scheduled: int) -> int:
     if not EARLIEST <= at - scheduled <= LATEST_DELAY:
-        raise Refusal("at", "is more than 6 hours before or 3 days after the schedule")
+        raise Refusal("at", "no delay", "is more than 6 hours before or 3 days after the schedule")
     return (at - scheduled) // MINUTE
 
 
 def _aircraft(said: Said) -> str:
     value = said.text("aircraft")
     if not re.fullmatch(r"[A-Z0-9-]{2,10}", value):
-        raise Refusal("aircraft", "is no registration, like N12345")
+        raise Refusal("aircraft", "no registration", "is no registration, like N12345")
     return value
 
 

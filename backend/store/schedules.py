@@ -34,11 +34,14 @@ def time_zones(connection: Connection) -> dict[str, str]:
     return {str(code): str(zone) for code, zone in rows}
 
 
-def name_carriers(connection: Connection, codes: Collection[str]) -> None:
-    """Let carriers be known; one that has no name goes by its code."""
-    rows = [{"code": code, "name": code} for code in sorted(codes)]
-    if rows:
+def name_carriers(connection: Connection, codes: Collection[str]) -> list[str]:
+    """Let carriers be known; one that has no name goes by its code. Returns those that were not known."""
+    known = set(connection.scalars(select(sql.airlines.c.code).where(sql.airlines.c.code.in_(codes))))
+    new = sorted(set(codes) - known)
+    if new:
+        rows = [{"code": code, "name": code} for code in new]
         connection.execute(insert_for(connection)(sql.airlines).on_conflict_do_nothing(), rows)
+    return new
 
 
 def _columns() -> tuple[Any, ...]:

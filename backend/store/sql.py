@@ -88,8 +88,31 @@ weather = Table(
     Column("last_seq", BigInteger, nullable=False),
 )
 
-# The data clock: one row, `name` = "data". In a replay the feeder moves it; it never goes back.
+# `name` = "data": up to when feeders have told everything, which never goes back; in a replay it is the data clock.
+# A row "live" says that the data clock is the database's own, and since when.
 clock = Table("clock", metadata, Column("name", String(10), primary_key=True), Column("at", BigInteger, nullable=False))
+
+# What became of batches that came with an Idempotency-Key, for a day: the same again gets the same receipt.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("account", String(36), primary_key=True),
+    Column("key", String(80), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("receipt", JSON, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("receipts_created_at", "created_at"),
+)
+
+# Data quality at the door, counted by day of the data clock (`day` is its start in UTC): see backend/store/quality.py.
+quality = Table(
+    "quality",
+    metadata,
+    Column("day", BigInteger, primary_key=True),
+    Column("what", String(20), primary_key=True),
+    Column("which", String(40), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+)
 
 airports = Table(
     "airports",

@@ -2,17 +2,19 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import numpy as np
 import pytest
+from sqlalchemy import func, select
 
-from backend import clock
+from backend import accounts, clock
 from backend.flights.events import Event
 from backend.flights.sources import nycflights13
 from backend.store import events as log
 from backend.store import sql
+from backend.store.documents import open_documents
 from jobs import ingest
 from tests.conftest import World
 from tests.integration.served import Served
@@ -26,9 +28,10 @@ def make_own(world_copy: World, password_hash: str) -> Served:
     return Served.over(world_copy, password_hash).by("feeder")
 
 
-def tell(served: Served, events: list[dict[str, Any]], as_of: int, expected: int = 200) -> Any:
+def tell(served: Served, events: list[dict[str, Any]], as_of: int, expected: int = 200, key: str | None = None) -> Any:
     body = {"as_of": clock.iso(as_of), "events": events}
-    answer = served.client.post("/observations", json=body, headers=served.headers)
+    headers = served.headers | ({} if key is None else {"Idempotency-Key": key})
+    answer = served.client.post("/observations", json=body, headers=headers)
     assert answer.status_code == expected, answer.text
     return answer.get_json()
 
@@ -92,7 +95,7 @@ def test_told_twice_shuffled_by_two_feeders_at_once_it_is_what_it_is_told_once_i
     tell(own, [], until + 2 * DAY)
 
     def feed(seed: int) -> list[Any]:
-        feeder = own.by("feeder")
+        feeder = Served.over(own.world, password_hash).by("feeder")  # a process of its own
         order = np.random.default_rng(seed).permutation(len(events)).tolist()
         return [tell(feeder, part, until + 2 * DAY) for part in batches([said(events[place]) for place in order])]
 
@@ -155,6 +158,91 @@ def test_the_clock_goes_on_by_a_day_at_most_and_never_back(own: Served, world: W
     assert problem["errors"][0]["pointer"] == "/as_of" and "more than a day" in problem["detail"]
     assert tell(own, [], world.until + DAY)["as_of"] == clock.iso(world.until + DAY)
     assert tell(own, [], world.until)["as_of"] == clock.iso(world.until + DAY)
+
+
+def test_a_batch_that_is_sent_again_with_its_key_gets_its_first_receipt(own: Served, world: World) -> None:
+    first, other = [departure(minutes) for minutes in (40, 41)]
+    receipt = tell(own, [first], world.until + 3600, key="a")
+    tell(own, [other], world.until + 7200)
+    assert tell(own, [first], world.until + 3600, key="a") == receipt, "although the clock has gone on"
+    assert tell(own, [first], world.until + 3600, key="b")["repeated"] == 1
+    problem = tell(own, [other], world.until + 3600, expected=422, key="a")
+    assert problem["errors"][0]["parameter"] == "Idempotency-Key"
+    assert problem["title"] == "Another batch had this key"
+    tell(own, [first], world.until + 3600, expected=422, key="k" * 81)
+    tell(own, [first], world.until + 3600, expected=422, key="a key")
+
+
+def test_a_key_belongs_to_its_account_and_is_forgotten_after_a_day(
+    own: Served, world: World, password_hash: str
+) -> None:
+    accounts.add(open_documents(own.world.settings.documents), "another", password_hash, "feeder", 0)
+    tell(own, [departure(40)], world.until + 3600, key="a")
+    assert tell(own.by("another"), [departure(41)], world.until + 3600, key="a")["stored"] == 1
+    with sql.writing(own.engine) as connection:
+        connection.execute(sql.receipts.update().values(created_at=sql.receipts.c.created_at - DAY))
+    assert tell(own, [departure(42)], world.until + 3600, key="a")["stored"] == 1
+    with own.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(sql.receipts)) == 1
+
+
+def test_one_key_sent_by_two_at_once_is_one_batch(own: Served, world: World) -> None:
+    events = [departure(minutes) for minutes in range(10, 60)]
+    with ThreadPoolExecutor(4) as senders:
+        told = senders.map(lambda _: tell(own, events, world.until + 7200, key="a"), range(8))
+    assert {(receipt["stored"], receipt["repeated"]) for receipt in told} == {(50, 0)}
+
+
+def test_what_was_told_badly_is_counted_by_day(own: Served, world: World) -> None:
+    """The clock stands at 04:00 UTC of 1 April; all of it is told as that day goes on, with no weather at all."""
+    schedule = {"kind": "scheduled", "flight": "2013-04-01.ZZ.12.JFK", "dest": "BOS"}
+    schedule |= {"scheduled_departure": "2013-04-01T14:00:00Z", "scheduled_arrival": "2013-04-01T16:00:00Z"}
+    wrong = [departure(40) | {"flight": "2013-04-01.UA.1545.QQQ"}, departure(40) | {"known_at": "now"}, {"kind": "x"}]
+    tell(own, [schedule, *wrong], world.until)
+    tell(own, [departure(40)], world.until + 6 * 3600)
+    tell(own, [departure(40), departure(50)], world.until + DAY)
+    (day, first) = own.by("viewer").get("/quality").get_json()["items"]
+    assert (day["day"], first["day"]) == ("2013-04-02T00:00:00Z", "2013-04-01T00:00:00Z")
+    assert first["refused"] == {"unknown airport": 1, "unknown field": 1, "unknown kind": 1}
+    assert first["stored"] == {"scheduled": 1, "departed": 1} and first["refused_share"] == 3 / 5
+    assert first["unknown_carrier"] == {"ZZ": 1} and first["late"] == {"scheduled": 1}
+    assert first["missing_weather"] == {"EWR": 5, "JFK": 5, "LGA": 5}
+    assert day["repeated"] == 1 and day["late"] == {"departed": 1}
+    assert day["missing_weather"] == {"EWR": 18, "JFK": 18, "LGA": 18}
+    page = own.by("viewer").get("/quality?limit=1").get_json()
+    assert [item["day"] for item in page["items"]] == [day["day"]]
+    rest = own.by("viewer").get(f"/quality?cursor={page['next']}").get_json()
+    assert [item["day"] for item in rest["items"]] == [first["day"]] and rest["next"] is None
+    assert own.by("viewer").get("/quality?until=2013-04-02T00:00:00Z").get_json()["items"] == [first]
+
+
+def test_in_live_mode_the_clock_is_the_wall_s_and_no_feeder_moves_it(own: Served, world: World) -> None:
+    with sql.writing(own.engine) as connection:
+        log.enter(connection, "live")
+    before = clock.wall()
+    receipt = tell(own, [departure(40)], world.until + 400 * DAY)
+    status = own.by("viewer").get("/status").get_json()
+    assert before <= at(receipt["as_of"]) <= at(status["clock"]) <= clock.wall() and status["mode"] == "live"
+    assert receipt["stored"] == 1
+    with own.engine.connect() as connection:
+        assert log.told_until(connection) == world.until + 400 * DAY
+    problem = tell(own, [], clock.wall() + 600, expected=422)
+    assert "in the future" in problem["detail"] and problem["errors"][0]["pointer"] == "/as_of"
+    flight = {"carrier": "UA", "flight": 1545, "origin": "EWR", "dest": "IAH"}
+    flight |= {"scheduled_departure": clock.iso(clock.wall() + 3600)}
+    assert before <= at(own.predict([flight])[0]["as_of"]) <= clock.wall()
+    with sql.writing(own.engine) as connection, pytest.raises(ValueError, match="PUSHBACK_MODE=live"):
+        log.enter(connection, "replay")
+
+
+def departure(minutes: int) -> dict[str, Any]:
+    """A flight of the first morning that left so many minutes after 04:00 UTC, which was ten before its schedule."""
+    event = {"kind": "departed", "flight": "2013-04-01.UA.1545.EWR", "scheduled_departure": "2013-04-01T04:10:00Z"}
+    return event | {"at": f"2013-04-01T04:{minutes:02}:00Z"}
+
+
+def at(text: str) -> int:
+    return clock.to_epoch(datetime.fromisoformat(text))
 
 
 def test_nobody_but_a_feeder_tells(own: Served, world: World) -> None:
