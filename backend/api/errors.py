@@ -7,7 +7,7 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -35,13 +35,14 @@ class ProblemDetails(BaseModel):
     status: int
     detail: str
     errors: list[Place] = []
+    error: str | None = Field(default=None, description="RFC 6749's word for it, at POST /token")
 
 
 class Problem(Exception):
     """Raised where the fact is known; answered as problem details.
 
     `detail` is a sentence for the person who can act. Each of `errors` says where (`pointer`, a JSON pointer into the
-    body, or `parameter`, a name in the query), the `reason`, and what would be `accepted`.
+    body, or `parameter`, a name in the query), the `reason`, and what would be `accepted`. `error` is OAuth2's word.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Problem(Exception):
         detail: str,
         errors: list[dict[str, Any]] | None = None,
         headers: dict[str, str] | None = None,
+        error: str | None = None,
     ) -> None:
         super().__init__(f"{status} {title}: {detail}")
         self.status = status
@@ -58,6 +60,7 @@ class Problem(Exception):
         self.detail = detail
         self.errors = errors or []
         self.headers = headers or {}
+        self.error = error
 
 
 def answer(problem: Problem) -> Response:
@@ -69,6 +72,8 @@ def answer(problem: Problem) -> Response:
         "detail": problem.detail,
         "errors": problem.errors,
     }
+    if problem.error is not None:
+        body["error"] = problem.error
     return Response(json.dumps(body, default=str), problem.status, problem.headers, content_type=CONTENT_TYPE)
 
 

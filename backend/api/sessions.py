@@ -13,6 +13,7 @@ from backend.api.tokens import Token
 from backend.store import sessions
 
 bp = APIBlueprint("sessions", __name__, tag="Log in", url_prefix="/sessions")
+KIND = "ui"
 SESSION_SECONDS = 7 * clock.DAY
 TOKEN_SECONDS = 120
 
@@ -64,7 +65,7 @@ def new(login: Login) -> dict[str, Any]:
     here = context.get()
     account = check_password(login.username, login.password)
     opaque, session = sessions.start(
-        here.engine, "ui", account.id, account.credentials_version, here.now(), SESSION_SECONDS
+        here.engine, KIND, account.id, account.credentials_version, here.now(), SESSION_SECONDS
     )
     return {
         "session": opaque,
@@ -81,6 +82,8 @@ def new(login: Login) -> dict[str, Any]:
 def exchange(opaque: Opaque) -> dict[str, Any]:
     """A session for a short token"""
     account, session = account_of(sessions.hash_of(opaque.session))
+    if session.kind != KIND:
+        raise refused("This is no session of a login: log in again.")
     now = context.get().now()
     return {
         "access_token": issue(account, session, now, TOKEN_SECONDS),

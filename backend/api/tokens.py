@@ -1,4 +1,4 @@
-"""POST /token: the OAuth2 password grant, for scripts."""
+"""POST /token: OAuth2 for scripts. A password for tokens, a refresh token for the next ones, and an end to them."""
 
 from typing import Any, Literal
 
@@ -6,20 +6,25 @@ from apiflask import APIBlueprint
 from flask import request
 from pydantic import BaseModel, Field
 
-from backend.api import context, schemas
-from backend.api.auth import check_password, issue
-from backend.store import sessions
+from backend import clock
+from backend.accounts import Account
+from backend.api import context, oauth
+from backend.api.auth import account_of, check_password, claims_of, issue
+from backend.api.errors import Problem
+from backend.store import refreshes, sessions
 
-bp = APIBlueprint("tokens", __name__, tag="Log in")
-TOKEN_SECONDS = 3600
+bp = APIBlueprint("tokens", __name__, tag="Log in", url_prefix="/token")
+ACCESS_SECONDS = 900
+FAMILY_SECONDS = 7 * clock.DAY
 
 
 class Grant(BaseModel):
-    """RFC 6749, 4.3.2. What else OAuth2 clients send is not used."""
+    """RFC 6749, 4.3.2 and 6. What else OAuth2 clients send is not used."""
 
-    grant_type: Literal["password"]
-    username: str = Field(examples=["admin"])
-    password: str
+    grant_type: Literal["password", "refresh_token"]
+    username: str | None = Field(default=None, examples=["admin"], description="for the grant `password`")
+    password: str | None = Field(default=None, description="for the grant `password`")
+    refresh_token: str | None = Field(default=None, description="for the grant `refresh_token`")
 
 
 class Token(BaseModel):
@@ -30,25 +35,93 @@ class Token(BaseModel):
     expires_in: int = Field(description="seconds")
 
 
-@bp.before_request
-def _takes_a_form() -> None:
-    if request.method == "POST":
-        schemas.require_form(request)
+class Tokens(Token):
+    """An access token, and what the next one is had for."""
+
+    refresh_token: str = Field(description="works once")
 
 
-@bp.post("/token")
+class Revocation(BaseModel):
+    """RFC 7009, 2.1."""
+
+    token: str
+    token_type_hint: str | None = None
+
+
+@bp.post("")
 @bp.input(Grant, location="form", arg_name="grant")
-@bp.output(Token)
-@bp.doc(responses={401: "The username or the password is wrong", 415: "Not a form", 503: "Busy: try again"})
+@bp.output(Tokens)
+@bp.doc(
+    responses={
+        400: "`error` says why, in the words of RFC 6749",
+        401: "The username or the password is wrong",
+        415: "Not a form",
+        503: "Busy: try again",
+    }
+)
 def new(grant: Grant) -> dict[str, Any]:
-    """Name and password for a token
+    """Name and password, or a refresh token, for tokens
 
-    The token lasts an hour. It ends at once when the password is reset or the account is disabled, and with
-    `DELETE /sessions` under it.
+    The access token lasts 15 minutes. The refresh token works once, until seven days after the password was given, and
+    brings the next of both. One that is used a second time ends all that came from that password, since two have it
+    then. All of them end at once with `POST /token/revoke`, when the password is changed, and when the account is
+    disabled or gets another role.
     """
     here = context.get()
-    account = check_password(grant.username, grant.password)
     now = here.now()
-    _, session = sessions.start(here.engine, "token", account.id, account.credentials_version, now, TOKEN_SECONDS)
-    token = issue(account, session, now, TOKEN_SECONDS)
-    return {"access_token": token, "token_type": "bearer", "expires_in": TOKEN_SECONDS}
+    if grant.grant_type == "password":
+        account = _by_password(grant)
+        refresh, session = refreshes.first(here.engine, account.id, account.credentials_version, now, FAMILY_SECONDS)
+    else:
+        renewed = refreshes.renew(here.engine, grant.refresh_token or "", now)
+        if renewed is None:
+            raise oauth.problem("invalid_grant", "The refresh token is over, was used or is none: log in again.")
+        refresh, session = renewed
+        try:
+            account, _ = account_of(session.id_hash)
+        except Problem as error:
+            raise oauth.problem("invalid_grant", error.detail) from error
+    return {
+        "access_token": issue(account, session, now, ACCESS_SECONDS),
+        "token_type": "bearer",
+        "expires_in": min(ACCESS_SECONDS, session.expires_at - now),
+        "refresh_token": refresh,
+    }
+
+
+@bp.post("/revoke")
+@bp.input(Revocation, location="form", arg_name="revocation")
+@bp.output({})
+@bp.doc(responses={400: "The form names no token", 415: "Not a form"})
+def revoke(revocation: Revocation) -> dict[str, Any]:
+    """End a token
+
+    A refresh token or an access token: all that came from the same password ends with it. What is no token, or has
+    ended, changes nothing and gets the same answer (RFC 7009).
+    """
+    here, claims = context.get(), claims_of(revocation.token)
+    family = None if claims else refreshes.family_of(here.engine, revocation.token, here.now())
+    if claims:
+        sessions.revoke(here.engine, str(claims["sid"]))
+    elif family:
+        sessions.revoke(here.engine, family.id_hash)
+    return {}
+
+
+def _by_password(grant: Grant) -> Account:
+    """Whose name and password these are. Raises Problem like every other place that takes a password."""
+    try:
+        return check_password(grant.username or "", grant.password or "")
+    except Problem as problem:
+        problem.error = "invalid_grant" if problem.status == 401 else problem.error
+        raise
+
+
+@bp.before_request
+def _takes_a_form() -> None:
+    if request.method != "POST":
+        return
+    if request.endpoint == "tokens.new":
+        oauth.require_grant(request)
+    else:
+        oauth.require_form(request, "token")

@@ -26,11 +26,18 @@ def hash_of(opaque: str) -> str:
 
 
 def start(
-    engine: Engine, kind: str, account: str, credentials_version: int, now: int, seconds: int
+    engine: Engine,
+    kind: str,
+    account: str,
+    credentials_version: int,
+    now: int,
+    seconds: int,
+    refresh_part: str | None = None,
 ) -> tuple[str, Session]:
     """A new session of that account for so many seconds: its opaque id, which is kept nowhere, and its row.
 
-    `kind` is "ui" or "token". Rows that ended are forgotten here.
+    `kind` is "ui" or "token"; `refresh_part` is the own part of a first refresh token (backend/store/refreshes.py).
+    Rows that ended are forgotten here.
     """
     opaque = secrets.token_urlsafe(32)
     session = Session(hash_of(opaque), kind, account, credentials_version, now + seconds)
@@ -42,6 +49,7 @@ def start(
         "created_at": now,
         "expires_at": session.expires_at,
         "revoked": False,
+        "refresh_hash": refresh_part and hash_of(f"{opaque}.{refresh_part}"),
     }
     with sql.writing(engine) as connection:
         connection.execute(delete(sql.sessions).where(sql.sessions.c.expires_at <= now))

@@ -239,7 +239,8 @@ Index("jobs_dedupe_key", jobs.c.dedupe_key, unique=True, sqlite_where=unfinished
 # --- who is logged in ------------------------------------------------------------------------------------------------
 
 # `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID. A session
-# whose `credentials_version` is not the account's any more (its password was reset) is worth nothing.
+# whose `credentials_version` is not the account's any more (its password was reset) is worth nothing. Where tokens are
+# refreshed, the row is their family, and `refresh_hash` the SHA-256 of the one refresh token that is still unused.
 sessions = Table(
     "sessions",
     metadata,
@@ -250,6 +251,7 @@ sessions = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked", Boolean, nullable=False, default=False),
+    Column("refresh_hash", String(64)),
     Index("sessions_account", "account"),
 )
 

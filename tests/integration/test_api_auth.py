@@ -219,6 +219,7 @@ def test_every_call_but_the_open_ones_asks_who_is_there(api: Api) -> None:
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("POST", "/token"),
+        ("POST", "/token/revoke"),
         ("POST", "/sessions"),
         ("POST", "/sessions/token"),
         ("GET", "/openapi.json"),
