@@ -1,34 +1,30 @@
 """The worlds that tests stand in: a home with a migrated database, and the API with a real account for each role."""
 
 import os
-import pwd
 import shutil
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import argon2
-import psycopg
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
 from backend import accounts, clock
-from backend import settings as settings_module
 from backend.app import create_app
 from backend.flights.sources import nycflights13
 from backend.settings import Settings
 from backend.store import migrate, sql
 from backend.store.documents import Documents, open_documents
 from jobs import ingest, training
+from tests import databases as databases_module
+from tests.databases import Databases
+
+# The threads of a fit sleep while they wait for each other, as they do wherever make starts them.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(autouse=True)
@@ -37,55 +33,40 @@ def forget_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that stands in a world runs on SQLite and on PostgreSQL, unless its mark says why on SQLite alone."""
+    if "databases" in metafunc.fixturenames:
+        only_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
+        kinds = databases_module.KINDS[:1] if only_sqlite else databases_module.KINDS
+        metafunc.parametrize("databases", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(name="databases", scope="session")
+def make_databases(request: pytest.FixtureRequest) -> Databases:
+    """The kind of database in which a test's worlds stand."""
+    return Databases(None if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture(name="home")
-def make_home(tmp_path: Path) -> Settings:
+def make_home(databases: Databases, tmp_path: Path) -> Iterator[Settings]:
     """Settings of an installation of its own, with an empty database at the newest schema."""
-    settings = settings_module.load({"PUSHBACK_HOME": str(tmp_path / "home")})
-    engine = sql.open_engine(settings.database_url)
-    migrate.upgrade(engine)
-    engine.dispose()
-    return settings
+    yield databases.create(tmp_path / "home")
+    databases.drop(tmp_path / "home")
 
 
 @pytest.fixture(name="engine")
-def make_engine(home: Settings) -> Engine:
+def make_engine(home: Settings) -> Iterator[Engine]:
     """An engine for the database of `home`."""
-    return sql.open_engine(home.database_url)
+    engine = sql.open_engine(home.database_url)
+    yield engine
+    engine.dispose()
 
 
 @pytest.fixture(name="postgres_url", scope="session")
-def make_postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty PostgreSQL server of one's own, which listens on a socket in a folder only."""
-    tools = [shutil.which(name) for name in ("initdb", "postgres")]
-    if not all(tools):
-        pytest.skip("PostgreSQL's initdb and postgres are not installed")
-    folder = Path(tempfile.mkdtemp(prefix="pushback-postgres-"))
-    account: dict[str, Any] = {}
-    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
-        try:
-            account = {"user": pwd.getpwnam("postgres").pw_uid}
-        except KeyError:
-            pytest.skip("PostgreSQL does not run as root, and there is no account postgres")
-        os.chown(folder, account["user"], -1)
-    data, log = folder / "data", tmp_path_factory.mktemp("postgres") / "log"
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "cwd": folder, **account}
-    subprocess.run([str(tools[0]), "-D", str(data), "-A", "trust", "-U", "pushback"], check=True, **quiet)
-    with log.open("w", encoding="utf-8") as errors:
-        settings = ["-c", "listen_addresses=", "-k", str(folder), "-c", "fsync=off"]
-        server = subprocess.Popen([str(tools[1]), "-D", str(data), *settings], stderr=errors, **quiet)
-    try:
-        url = f"postgresql://pushback@/postgres?host={folder}"
-        for _ in range(300):
-            try:
-                with closing(psycopg.connect(url)):
-                    break
-            except psycopg.OperationalError:
-                time.sleep(0.1)
+def make_postgres_url() -> Iterator[str]:
+    """The URL of a PostgreSQL server, and of its first database, which is empty."""
+    with databases_module.postgresql() as url:
         yield url
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(30)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(name="queue", params=["sqlite", "postgresql"])
@@ -162,22 +143,20 @@ class World:
 class Facts:
     """Every fourth flight number of seven weeks and their weather, ingested into a database that knows nothing else."""
 
-    database: Path
+    databases: Databases
+    home: Path
     until: int
 
     def installed(self, home: Path) -> Settings:
         """The settings of a new installation that holds these facts, and in which nothing was ever trained."""
-        home.mkdir(parents=True)
-        shutil.copyfile(self.database, home / "live.db")
-        return settings_module.load({"PUSHBACK_HOME": str(home)})
+        return self.databases.copy(self.home, home)
 
 
 @pytest.fixture(name="facts", scope="session")
-def make_facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
+def make_facts(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Facts:
     """The facts of the small world."""
-    database = tmp_path_factory.mktemp("facts") / "live.db"
-    engine = sql.open_engine(f"sqlite:///{database}")
-    migrate.upgrade(engine)
+    home = tmp_path_factory.mktemp("facts")
+    engine = sql.open_engine(databases.create(home).database_url)
     until = ingest.cut(WORLD_UNTIL)
     since = ingest.cut(WORLD_FROM)
     frame = nycflights13.flights_until(date(2013, 4, 3))
@@ -187,7 +166,19 @@ def make_facts(tmp_path_factory: pytest.TempPathFactory) -> Facts:
     weather = weather._replace(events=[event for event in weather.events if event.at >= since])
     ingest.ingest(engine, [weather, nycflights13.read(thinned)], until, quiet=True)
     engine.dispose()
-    return Facts(database, until)
+    return Facts(databases, home, until)
+
+
+def enter(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that run in this process, or are started by it, find this installation in the environment."""
+    monkeypatch.setenv("PUSHBACK_HOME", str(settings.home))
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+
+
+def copied(databases: Databases, source: Path, home: Path) -> Settings:
+    """The settings of a copy of a whole installation, to whose database nobody is connected."""
+    shutil.copytree(source, home, ignore=shutil.ignore_patterns("documents.json*", "secrets"))
+    return databases.copy(source, home)
 
 
 @pytest.fixture(name="world", scope="session")
@@ -198,14 +189,20 @@ def make_world(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(settings, facts.until)
 
 
-@pytest.fixture(name="world_copy")
-def make_world_copy(world: World, tmp_path: Path) -> World:
-    """A copy of the small world, to change, without what other tests may have made: accounts, keys and answers."""
-    home = tmp_path / "copy"
-    shutil.copytree(world.settings.home, home, ignore=shutil.ignore_patterns("documents.json*", "secrets"))
-    copied = World(settings_module.load({"PUSHBACK_HOME": str(home)}), world.until)
-    engine = sql.open_engine(copied.settings.database_url)
+@pytest.fixture(name="untouched", scope="session")
+def make_untouched(facts: Facts, world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a copy of the small world that nobody ever opens."""
+    home = tmp_path_factory.mktemp("untouched") / "home"
+    facts.databases.disconnect(world.settings.home)
+    engine = sql.open_engine(copied(facts.databases, world.settings.home, home).database_url)
     with sql.writing(engine) as connection:
         connection.execute(sql.predictions.delete())
     engine.dispose()
-    return copied
+    return home
+
+
+@pytest.fixture(name="world_copy")
+def make_world_copy(facts: Facts, untouched: Path, tmp_path: Path) -> Iterator[World]:
+    """A copy of the small world, to change, without what other tests may have made: accounts, keys and answers."""
+    yield World(copied(facts.databases, untouched, tmp_path / "copy"), facts.until)
+    facts.databases.drop(tmp_path / "copy")

@@ -8,7 +8,7 @@ from typing import Any
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from pydantic import BaseModel, Field, ValidationError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, OperationalError, ProgrammingError
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -84,6 +84,8 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(HTTPException, _from_werkzeug)
     app.register_error_handler(CursorError, _from_a_cursor)
     app.register_error_handler(OperationalError, _from_the_database)
+    app.register_error_handler(ProgrammingError, _from_its_schema)
+    app.register_error_handler(DataError, _from_a_value)
     app.register_error_handler(Exception, _from_a_fault)
 
 
@@ -147,7 +149,20 @@ def _from_a_fault(error: Exception) -> Response:
     return answer(Problem(500, "Something went wrong", detail))
 
 
-def _from_the_database(error: OperationalError) -> Response:
+def _from_its_schema(error: ProgrammingError) -> Response:
+    """PostgreSQL says so where a table or a column is missing; any other statement that it cannot read is our fault."""
+    if getattr(error.orig, "sqlstate", None) in ("42P01", "42703"):
+        return _from_the_database(error)
+    return _from_a_fault(error)
+
+
+def _from_a_value(_: DataError) -> Response:
+    """PostgreSQL takes no NUL in a text. What it was part of is not repeated."""
+    reason = "a text in it has a character that cannot be stored (NUL), or a number is too large"
+    return answer(Problem(422, "The request is not valid", f"The request cannot be used: {reason}."))
+
+
+def _from_the_database(error: DBAPIError) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     detail = "The database cannot be used at this moment: GET /health/ready says what is missing."
     return answer(Problem(503, "No database", detail, headers={"Retry-After": "5"}))

@@ -12,7 +12,7 @@ from backend.api.auth import VIEWER, auth
 from backend.api.errors import Problem
 from backend.api.flight import Band, Flight, OneFlight
 from backend.model import scoring
-from backend.store import board
+from backend.store import board, schedules
 from backend.store import events as log
 from backend.store.board import Wanted
 
@@ -103,7 +103,7 @@ def get(identity: str) -> dict[str, Any]:
 
 def stored(connection: Connection, identity: str) -> dict[str, Any]:
     """The flight with that id, as `board.one` has it. Raises Problem 404."""
-    row = board.one(connection, identity)
+    row = board.one(connection, identity) if schedules.may_be_a_name(identity) else None
     if row is None:
         raise Problem(404, "No such flight", "No flight with this id is known: GET /flights lists those that are.")
     return row

@@ -66,11 +66,11 @@ _NAMES = union_all(
 
 def _known(connection: Connection, questions: Sequence[Question]) -> Known:
     plans = [question for question in questions if question.id is None]
-    ids = {question.id for question in questions if question.id is not None and _may_be_a_name(question.id)}
+    ids = {question.id for question in questions if question.id is not None and may_be_a_name(question.id)}
     times = {"departures": {plan.departure for plan in plans}, "numbers": {plan.number for plan in plans}}
     by_id = _stored(connection, _BY_ID, {"ids": ids})
     by_schedule = _stored(connection, _BY_SCHEDULE, times)
-    codes = {code for plan in plans for code in (plan.origin, plan.dest) if _may_be_a_name(code)}
+    codes = {code for plan in plans for code in (plan.origin, plan.dest) if may_be_a_name(code)}
     codes |= {code for flight in by_id for code in (flight.origin, flight.dest)}
     names = connection.execute(_NAMES, {"airports": list(codes)}).all()
     return Known(
@@ -88,6 +88,6 @@ def _stored(connection: Connection, statement: Any, values: dict[str, set[Any]])
     return [Stored(*row) for row in rows]
 
 
-def _may_be_a_name(text: str) -> bool:
+def may_be_a_name(text: str) -> bool:
     """PostgreSQL refuses a whole query for one NUL in a text."""
     return text.isascii() and text.isprintable()

@@ -1,6 +1,6 @@
 """A process that changes what serves, or trains, and is killed (SIGKILL) just before a named write.
 
-`python -m tests.integration.killed promote|train HOME module:function NUMBER`: before that function's NUMBER-th call.
+`python -m tests.integration.killed promote|train module:function NUMBER`: before that function's NUMBER-th call.
 """
 
 import importlib
@@ -43,8 +43,8 @@ def promote(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    installed = settings_module.load({"PUSHBACK_HOME": sys.argv[2]})
-    kill_before(sys.argv[3], int(sys.argv[4]))
+    installed = settings_module.load()
+    kill_before(sys.argv[2], int(sys.argv[3]))
     if sys.argv[1] == "promote":
         promote(installed)
     else:

@@ -16,7 +16,7 @@ from backend.store import jobs, policies, sql
 from backend.store.jobs import LostClaim
 from jobs import backtest, worker
 from jobs import policies as lab_job
-from tests.conftest import Api
+from tests.conftest import Api, enter
 
 SMALL = {"num_iterations": 6, "num_leaves": 7, "min_data_in_leaf": 50, "max_bin": 31}
 
@@ -178,7 +178,7 @@ def test_a_job_that_was_lost_stores_nothing(api: Api, first_quarter: Path) -> No
 def make_installed(api: Api, first_quarter: Path, monkeypatch: pytest.MonkeyPatch) -> Api:
     """An installation with a research store, which the command line finds in the environment."""
     shutil.copyfile(first_quarter, api.settings.home / "research.db")
-    monkeypatch.setenv("PUSHBACK_HOME", str(api.settings.home))
+    enter(api.settings, monkeypatch)
     return api
 
 

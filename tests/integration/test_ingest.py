@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 from sqlalchemy import Engine, func, select
 
-from backend import settings as settings_module
 from backend.clock import DAY, from_epoch
 from backend.flights import events
 from backend.flights.events import Event
@@ -24,8 +23,10 @@ from backend.flights.sources import nycflights13
 from backend.flights.sources.rows import Reading
 from backend.settings import Settings
 from backend.store import events as log
-from backend.store import migrate, sql
+from backend.store import sql
 from jobs import ingest
+from tests.conftest import enter
+from tests.databases import Databases
 
 UNTIL = ingest.cut(date(2013, 2, 2))
 PROJECTIONS = (sql.flights, sql.weather)
@@ -52,10 +53,14 @@ def make_readings() -> list[Reading]:
 
 def table(engine: Engine, of: Any) -> list[tuple[Any, ...]]:
     columns = LOG if of is sql.events else list(of.c)
-    order = sql.events.c.seq if of is sql.events else of.primary_key.columns
+    order = [sql.events.c.seq] if of is sql.events else list(of.primary_key.columns)
     with engine.connect() as connection:
-        ordered = select(*columns).order_by(*([order] if of is sql.events else order))
-        return [tuple(row) for row in connection.execute(ordered)]
+        rows = [tuple(row) for row in connection.execute(select(*columns).order_by(*order))]
+        if of is sql.events:
+            return rows
+        # Which event had the last word, by its place in the log: PostgreSQL's numbers have gaps.
+        places = {seq: place for place, seq in enumerate(connection.scalars(select(sql.events.c.seq).order_by("seq")))}
+    return [(*row[:-1], places[row[-1]]) for row in rows]
 
 
 def clock(engine: Engine) -> int | None:
@@ -104,12 +109,11 @@ def test_nothing_that_became_known_after_the_cut_is_in_the_store(engine: Engine,
 
 
 def test_a_later_cut_adds_what_a_single_ingest_up_to_it_has(
-    engine: Engine, readings: list[Reading], tmp_path: Path
+    engine: Engine, databases: Databases, readings: list[Reading], tmp_path: Path
 ) -> None:
     ingest.ingest(engine, readings, UNTIL - DAY, quiet=True)
     ingest.ingest(engine, readings, UNTIL, quiet=True)
-    straight = sql.open_engine(f"sqlite:///{tmp_path}/straight.db")
-    migrate.upgrade(straight)
+    straight = live(databases.create(tmp_path / "straight"))
     ingest.ingest(straight, readings, UNTIL, quiet=True)
     assert table(engine, sql.events) == table(straight, sql.events)
     assert [table(engine, of) for of in PROJECTIONS] == [table(straight, of) for of in PROJECTIONS]
@@ -255,11 +259,11 @@ def make_command() -> Iterator[Command]:
     """Starts `python -m jobs.ingest` for a home; none of the processes outlives the test."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
+    def start(home: Settings, *arguments: str) -> subprocess.Popen[str]:
         kept = {name: value for name, value in os.environ.items() if not name.endswith(("_URL", "_URI"))}
         process = subprocess.Popen(
             [sys.executable, "-m", "jobs.ingest", *arguments],
-            env={**kept, "PUSHBACK_HOME": str(home)},
+            env={**kept, "PUSHBACK_HOME": str(home.home), "DATABASE_URL": home.database_url},
             cwd=Path(__file__).parents[2],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -275,8 +279,8 @@ def make_command() -> Iterator[Command]:
         process.communicate()
 
 
-def live(home: Path) -> Engine:
-    return sql.open_engine(settings_module.load({"PUSHBACK_HOME": str(home)}).database_url)
+def live(home: Settings) -> Engine:
+    return sql.open_engine(home.database_url)
 
 
 def months(engine: Engine) -> dict[str, int]:
@@ -287,31 +291,29 @@ def months(engine: Engine) -> dict[str, int]:
     return counted
 
 
-def wait_for_events(home: Path, at_least: int, process: subprocess.Popen[str]) -> None:
+def wait_for_events(home: Settings, at_least: int, process: subprocess.Popen[str]) -> None:
     """Until so many events are committed, or the process has ended by itself."""
     engine = live(home)
     while process.poll() is None:
-        if (home / "live.db").exists():
-            with engine.connect() as connection:
-                there = connection.dialect.has_table(connection, "clock")
-                if there and log.newest_seq(connection) >= at_least:
-                    return
+        with engine.connect() as connection:
+            if log.newest_seq(connection) >= at_least:
+                return
         time.sleep(0.002)
 
 
 def test_kill_9_leaves_whole_months_and_the_next_run_completes_them(
-    tmp_path: Path, file: Path, command: Command
+    tmp_path: Path, databases: Databases, home: Settings, file: Path, command: Command
 ) -> None:
     arguments = ("--source", "bts", "--until", "2013-04-01", str(file))
-    undisturbed = command(tmp_path / "undisturbed", *arguments)
+    straight = databases.create(tmp_path / "undisturbed")
+    undisturbed = command(straight, *arguments)
     assert undisturbed.wait(120) == 0, undisturbed.communicate()
-    expected = live(tmp_path / "undisturbed")
+    expected = live(straight)
     whole = months(expected)
     assert len(whole) == 5, "from 30 December to 1 April, in UTC"
     december, january = whole["2012-12"], whole["2013-01"]
 
     half = 0
-    home = tmp_path / "killed"
     moments = [(0, 0.0), (1, 0.0), (1, 0.08), (december + january, 0.0), (december + january, 0.08)]
     for at_least, later in moments:
         process = command(home, *arguments)
@@ -338,7 +340,7 @@ def test_refused_rows_are_in_a_file_and_the_report_counts_them(
     frame = days(101, 102)
     frame = pd.concat([frame, frame.head(3), frame.head(1).assign(sched_dep_time=2575)])
     file = on_time_file(tmp_path / "ontime.csv", frame)
-    process = command(home.home, "--source", "bts", str(file))
+    process = command(home, "--source", "bts", str(file))
     said, complaints = process.communicate(timeout=60)
     assert process.returncode == 0, complaints
     assert "3 rows repeated, 1 rows refused" in said
@@ -352,7 +354,7 @@ def test_refused_rows_are_in_a_file_and_the_report_counts_them(
 def test_what_two_files_say_is_told_once_and_the_later_one_is_refused_where_it_contradicts(
     tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PUSHBACK_HOME", str(home.home))
+    enter(home, monkeypatch)
     frame = days(101, 102)
     first = on_time_file(tmp_path / "first.csv", frame)
     late = frame.iloc[3:6].assign(arr_delay=[99.0, *frame["arr_delay"].iloc[4:6]])
@@ -363,35 +365,35 @@ def test_what_two_files_say_is_told_once_and_the_later_one_is_refused_where_it_c
         (refused,) = csv.DictReader(handle)
     assert (refused["file"], refused["line"], refused["column"]) == ("second.csv", "2", "ARR_DELAY")
     assert refused["reason"] == "contradicts line 5 of first.csv"
-    assert len(table(live(home.home), sql.flights)) == len(frame) + len(days(103, 103))
+    assert len(table(live(home), sql.flights)) == len(frame) + len(days(103, 103))
 
 
 def test_all_that_the_files_hold_is_known_unless_another_day_is_said(
     tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PUSHBACK_HOME", str(home.home))
+    enter(home, monkeypatch)
     frame = days(1210, 1211)
     future = frame.head(1).assign(year=2199)
     file = on_time_file(tmp_path / "ontime.csv", pd.concat([frame, future]))
     assert ingest.main(["--source", "bts", str(file)]) == 0
-    stored = table(live(home.home), sql.events)
-    assert len(table(live(home.home), sql.flights)) == len(frame), "what is said of a day to come is not known yet"
-    assert clock(live(home.home)) == max(event[2] for event in stored)
-    assert from_epoch(clock(live(home.home)) or 0).date() == date(2013, 12, 12)
+    stored = table(live(home), sql.events)
+    assert len(table(live(home), sql.flights)) == len(frame), "what is said of a day to come is not known yet"
+    assert clock(live(home)) == max(event[2] for event in stored)
+    assert from_epoch(clock(live(home)) or 0).date() == date(2013, 12, 12)
 
 
 def test_where_every_row_is_refused_nothing_is_known_and_the_clock_stays_unset(
     tmp_path: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PUSHBACK_HOME", str(home.home))
+    enter(home, monkeypatch)
     file = on_time_file(tmp_path / "ontime.csv", days(101, 101).assign(dest="XQX"))
     assert ingest.main(["--source", "bts", str(file)]) == 1
-    assert clock(live(home.home)) is None
+    assert clock(live(home)) is None
 
 
 def test_the_research_store_is_another_database(tmp_path: Path, home: Settings, command: Command) -> None:
     file = on_time_file(tmp_path / "ontime.csv", days(1210, 1211))
-    process = command(home.home, "--source", "bts", str(file), "--store", "research")
+    process = command(home, "--source", "bts", str(file), "--store", "research")
     assert process.wait(60) == 0, process.communicate()
     assert table(sql.open_engine(home.research_url), sql.flights)
     assert not table(sql.open_engine(home.database_url), sql.events)

@@ -1,21 +1,22 @@
 """A kill between any two writes of a promotion or a training: the next start completes it, or nothing has happened."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
-from backend import settings as settings_module
 from backend.model import tracking
 from backend.settings import Settings
 from backend.store import sql
 from jobs import mirror
-from tests.conftest import Facts, World
+from jobs.launch import parts
+from tests.conftest import Facts, World, copied
+from tests.databases import Databases
 from tests.integration import rivals, versions
 
 
@@ -29,16 +30,19 @@ def make_two(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> World:
 
 
 @pytest.fixture(name="mine")
-def make_mine(two: World, tmp_path: Path) -> World:
+def make_mine(two: World, databases: Databases, tmp_path: Path) -> Iterator[World]:
     """A copy of it."""
-    shutil.copytree(two.settings.home, tmp_path / "home")
-    return World(settings_module.load({"PUSHBACK_HOME": str(tmp_path / "home")}), two.until)
+    databases.disconnect(two.settings.home)
+    yield World(copied(databases, two.settings.home, tmp_path / "home"), two.until)
+    databases.drop(tmp_path / "home")
 
 
 def killed(settings: Settings, what: str, place: str, number: int = 1) -> None:
     """Do it in a process that is killed before that write."""
-    command = [sys.executable, "-m", "tests.integration.killed", what, str(settings.home), place, str(number)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=dict(os.environ))
+    command = [sys.executable, "-m", "tests.integration.killed", what, place, str(number)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, env=os.environ | parts.environment(settings)
+    )
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
@@ -82,6 +86,9 @@ def test_a_promotion_that_is_killed_after_its_commit_is_completed_at_the_next_st
     assert aliases_after_a_start(mine.settings) == {"champion": 2, "previous": 1}
 
 
+@pytest.mark.sqlite(
+    "each training takes ten seconds; what it commits is what a promotion commits, which is tried on both"
+)
 @pytest.mark.parametrize(
     "place",
     [

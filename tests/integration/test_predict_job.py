@@ -13,6 +13,7 @@ from sqlalchemy import select
 from backend import clock
 from backend.store import sql
 from jobs import predict
+from jobs.launch import parts
 from tests.conftest import World
 
 COLUMNS = ["carrier", "flight", "origin", "dest", "scheduled_departure", "scheduled_arrival"]
@@ -48,7 +49,7 @@ def write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> Path:
 
 
 def run(world: World, *words: Any) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PUSHBACK_HOME": str(world.settings.home)}
+    environment = os.environ | parts.environment(world.settings)
     command = [sys.executable, "-m", "jobs.predict", *map(str, words)]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 

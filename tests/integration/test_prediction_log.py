@@ -135,6 +135,7 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
+@pytest.mark.sqlite("the limit holds for this process, not for a server")
 def test_an_answer_that_cannot_be_logged_is_none(own: Served) -> None:
     known, new = ([{"id": flight["id"]}] for flight in own.coming()[:2])
     first = own.predict(known)
@@ -145,6 +146,7 @@ def test_an_answer_that_cannot_be_logged_is_none(own: Served) -> None:
     assert own.predict(new) and len(rows_of(own.engine)) == 2
 
 
+@pytest.mark.sqlite("PostgreSQL has no one writer who holds it")
 def test_a_database_that_another_writer_holds_is_waited_for_and_not_for_ever(own: Served) -> None:
     new = [{"id": own.coming()[0]["id"]}]
     with sql.writing(own.engine):

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -16,7 +17,6 @@ from urllib.parse import urlencode
 import pytest
 
 from backend import accounts, clock
-from backend import settings as settings_module
 from backend.settings import Settings
 from backend.store.documents import open_documents
 from jobs.launch import parts
@@ -36,8 +36,7 @@ def make_installation(world_copy: World, password_hash: str) -> World:
     documents = open_documents(world_copy.settings.documents)
     for role in ("viewer", "operator"):
         accounts.add(documents, role, password_hash, role, NOON)
-    home = {"PUSHBACK_HOME": str(world_copy.settings.home), "API_PORT": str(free_port())}
-    return World(settings_module.load(home), world_copy.until)
+    return World(replace(world_copy.settings, api_port=free_port()), world_copy.until)
 
 
 @pytest.fixture(name="api")

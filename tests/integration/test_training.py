@@ -9,7 +9,7 @@ import lightgbm
 import numpy as np
 import pytest
 from mlflow import MlflowClient
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from backend.model import bundle, dataset, snapshot, tracking, train
 from backend.model.bundle import Bundle
@@ -151,7 +151,7 @@ def test_a_training_that_cannot_be_is_in_the_ledger_with_its_reason_and_the_cham
 def only_where(settings: Settings, condition: str) -> None:
     """Takes away the schedules of the other flights, without which nothing of them is known."""
     with sql.writing(sql.open_engine(settings.database_url)) as connection:
-        connection.exec_driver_sql(f"DELETE FROM events WHERE kind = 'scheduled' AND NOT ({condition})")
+        connection.execute(text(f"DELETE FROM events WHERE kind = 'scheduled' AND NOT ({condition})"))
 
 
 def test_flights_of_one_carrier_or_of_one_outcome_are_not_learned_from(facts: Facts, tmp_path: Path) -> None:

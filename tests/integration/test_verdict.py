@@ -10,7 +10,7 @@ from backend.store import deployments, ledger, sql
 from backend.store import events as log
 from backend.store.deployments import Roles
 from jobs import guard, training
-from tests.conftest import Facts, World
+from tests.conftest import Facts, World, enter
 from tests.integration import rivals, versions
 
 
@@ -183,7 +183,7 @@ def test_an_old_version_is_made_again_from_its_moment_and_seq_whatever_came_sinc
     early: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     correct_first_arrival(early)
-    monkeypatch.setenv("PUSHBACK_HOME", str(early.settings.home))
+    enter(early.settings, monkeypatch)
     assert training.main(["--reproduce", "1"]) == 0
     assert "Version 1 was made again" in capsys.readouterr().out
 
@@ -191,7 +191,7 @@ def test_an_old_version_is_made_again_from_its_moment_and_seq_whatever_came_sinc
 def test_a_version_whose_facts_were_changed_behind_the_log_is_not_called_the_same(
     early: World, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PUSHBACK_HOME", str(early.settings.home))
+    enter(early.settings, monkeypatch)
     with sql.writing(sql.open_engine(early.settings.database_url)) as connection:
         assert connection.exec_driver_sql(TAMPER).rowcount == 1
     assert training.main(["--reproduce", "1"]) == 1

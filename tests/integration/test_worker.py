@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from backend.settings import Settings
 from backend.store import jobs
+from jobs.launch import parts
 
 LEASE_SECONDS = 2
 PROGRAM = f"""
@@ -32,7 +33,7 @@ def make_start_worker(home: Settings, tmp_path: Path) -> Iterator[Callable[[str]
     workers: list[Worker] = []
 
     def start(name: str = "worker") -> Worker:
-        environment = {**os.environ, "PUSHBACK_HOME": str(home.home)}
+        environment = os.environ | parts.environment(home)
         with (tmp_path / f"{name}.log").open("ab") as log:
             worker = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=log)
         workers.append(worker)
@@ -115,6 +116,7 @@ def freeze(worker: Worker, home: Settings) -> None:
     raise AssertionError("the worker always holds the write lock")
 
 
+@pytest.mark.sqlite("which freezes at a moment when nobody waits for its one write lock")
 def test_a_frozen_worker_that_wakes_changes_nothing_any_more(
     home: Settings, engine: Engine, start_worker: Callable[..., Worker], tmp_path: Path
 ) -> None:
