@@ -26,6 +26,7 @@ from backend.api import (
     predictions,
     promotions,
     quality,
+    request_log,
     schemas,
     sessions,
     status,
@@ -86,6 +87,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     openapi.register(app)
     app.before_request(_read_the_body)
     app.after_request(_secure)
+    request_log.register(app)
     return app
 
 

@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# The first of each is the default.
 MODES = ("replay", "live")
+LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 
 
 @dataclass(frozen=True)
 class Settings:
     """One installation. Ports are TCP ports on `host`; URLs are SQLAlchemy's or MLflow's; `dask_scheduler` is a Dask
     scheduler's, or empty for a pool of each process's own. `mode` is `replay`, where a client moves the data clock, or
-    `live`, where it is the wall clock."""
+    `live`, where it is the wall clock. `log_folder` is where each part keeps its log; without one it goes to stderr."""
 
     home: Path
     database_url: str
@@ -25,6 +27,8 @@ class Settings:
     mlflow_port: int = 5000
     mode: str = "replay"
     secrets_folder: Path | None = None
+    log_level: str = "INFO"
+    log_folder: Path | None = None
 
     @property
     def secrets(self) -> Path:
@@ -50,10 +54,8 @@ class Settings:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
-    Reads PUSHBACK_HOME (default: `var` in the current folder), PUSHBACK_SECRETS (default: `secrets` in there),
-    DATABASE_URL, RESEARCH_URL, MLFLOW_TRACKING_URI, DASK_SCHEDULER, PUSHBACK_HOST, PUSHBACK_MODE, API_PORT (or PORT, as
-    platforms name it), UI_PORT and MLFLOW_PORT. One that is empty is one that is not set. Raises ValueError for a port
-    or a mode that is none.
+    docs/operations.md says what each variable is for. One that is empty is one that is not set. Raises ValueError for a
+    port, a mode or a level that is none.
     """
     environ = {name: value for name, value in environ.items() if value}
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
@@ -65,9 +67,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise ValueError(f"{name}={text!r} is not a TCP port: give a number from 1 to 65535")
         return int(text)
 
-    mode = environ.get("PUSHBACK_MODE", "replay")
-    if mode not in MODES:
-        raise ValueError(f"PUSHBACK_MODE={mode!r} is no mode: give {' or '.join(MODES)}")
+    def one_of(name: str, accepted: Sequence[str]) -> str:
+        text = environ.get(name, accepted[0])
+        if text not in accepted:
+            raise ValueError(f"{name}={text!r} is not known: give {' or '.join(accepted)}")
+        return text
+
     return Settings(
         home=home,
         database_url=environ.get("DATABASE_URL", f"sqlite:///{home}/live.db"),
@@ -78,8 +83,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         api_port=port(("API_PORT", "PORT"), 8000),
         ui_port=port(("UI_PORT",), 8501),
         mlflow_port=port(("MLFLOW_PORT",), 5000),
-        mode=mode,
+        mode=one_of("PUSHBACK_MODE", MODES),
         secrets_folder=_folder(environ.get("PUSHBACK_SECRETS", "")),
+        log_level=one_of("LOG_LEVEL", LOG_LEVELS),
+        log_folder=_folder(environ.get("LOG_FOLDER", "")),
     )
 
 

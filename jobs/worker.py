@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from backend import clock
 from backend import settings as settings_module
+from backend.monitoring import logs
 from backend.settings import Settings
 from backend.store import events as facts
 from backend.store import jobs, migrate, sql
@@ -38,12 +39,12 @@ def main(
 ) -> int:
     """Works until SIGTERM or SIGINT. Returns the exit status."""
     argparse.ArgumentParser(prog="python -m jobs.worker", description=__doc__).parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it introduces itself at each start
+    settings = settings_module.load()
+    logs.start("worker", settings.log_level, settings.log_folder)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    work(settings_module.load(), kinds, lease_seconds, stop)
+    work(settings, kinds, lease_seconds, stop)
     return 0
 
 

@@ -260,12 +260,13 @@ def open_engine(url: str, patience_seconds: int = 30) -> Engine:
     """An engine for SQLite (in WAL mode) or PostgreSQL. Make it after a fork, one a process.
 
     Read with `engine.connect()`, write with `writing(engine)`. On SQLite a writer waits so long for another one before
-    OperationalError is raised.
+    OperationalError is raised. Errors never quote a statement's values, since they end in the log.
     """
     if not url.startswith("sqlite"):
-        return create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), pool_pre_ping=True)
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": patience_seconds})
+    engine = create_engine(url, connect_args={"timeout": patience_seconds}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:

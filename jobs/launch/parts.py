@@ -28,6 +28,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": settings.mlflow_uri,
         "PUSHBACK_HOST": settings.host,
         "PUSHBACK_MODE": settings.mode,
+        "LOG_LEVEL": settings.log_level,
+        "LOG_FOLDER": str(settings.log_folder or settings.home / "logs"),
         "API_PORT": str(settings.api_port),
         "UI_PORT": str(settings.ui_port),
         "MLFLOW_PORT": str(settings.mlflow_port),

@@ -1,5 +1,6 @@
 """The worker as a process of its own: it works, freezes, is stopped and killed, and no job is done twice."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -189,7 +190,9 @@ def test_a_worker_says_when_it_waits_and_nothing_else_and_sigterm_ends_it_at_onc
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(3) == 0
     (said,) = written(tmp_path / "worker.log")
-    assert said.endswith("INFO jobs.worker: waiting for jobs: count, absent")
+    line = json.loads(said)
+    assert (line["level"], line["logger"], line["part"]) == ("INFO", "jobs.worker", "worker")
+    assert line["message"] == "waiting for jobs: count, absent"
 
 
 @pytest.mark.parametrize(("until", "state", "attempts"), [(6, "done", 1), (600, "queued", 0)])
