@@ -5,35 +5,40 @@ It is pure, works on numpy arrays, and gives the same values to the last bit for
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.clock import DAY, HOUR, MINUTE
-from backend.flights.events import WEATHER_FIELDS
-from backend.flights.facts import Facts, from_rows, pack_all, pair
-from backend.flights.history import LONGEST_WINDOW, History, group_keys
+from backend.flights import feature_list, recent_weather
+from backend.flights.columns import GROUPS, MOMENTS, Asked, Kind, Looked, ratio
+from backend.flights.facts import Facts, pack_all
+from backend.flights.feature_list import COLUMNS, NAMES, OVERDUE, RECORDS
+from backend.flights.groups import Parts, keys
+from backend.flights.history import History
 from backend.flights.local_time import minute_of_day, weekday
-from backend.flights.places import Places
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
-Columns = dict[str, npt.NDArray[Any]]
-Keys = dict[str, Ints]
 
-# Changes whenever a column is added, removed or computed in another way: a bundle serves only with its own list.
-VERSION = "2"
-
+VERSION, CATEGORIES = feature_list.VERSION, feature_list.CATEGORIES
 LONGEST_LEAD = 24 * HOUR
-HOURS = {"1h": HOUR, "3h": 3 * HOUR, "6h": 6 * HOUR, "24h": DAY, "48h": 2 * DAY, "72h": 3 * DAY, "28d": LONGEST_WINDOW}
 SHRINK_TO_MEAN = 20  # flights of the mean that a group's own record is mixed with
 DAY_BEGINS = 4 * HOUR  # local time at which an airport's day of operation begins
 UNKNOWN_ARRIVAL = -1
 
-# Categories stand in these columns as packed codes; the model's encoder turns them into numbers with an order.
-CATEGORIES = ("carrier", "origin", "dest")
+_AT_ONCE = 1024  # flights: what is looked up of so many fits into a processor's cache
+
+_DEPARTURES = Kind("departures", COLUMNS, NAMES)
+_OUTCOMES = Kind("outcomes", COLUMNS, NAMES, [(group, "28d") for group in ("all", *RECORDS)])
+_DEMAND = Kind("demand", COLUMNS, NAMES, [("origin", "3h"), ("route", "28d")])
+_OVERDUE = Kind("overdue", COLUMNS, NAMES)
+
+_PLACE = {name: place for place, name in enumerate(NAMES)}
+_RECORDS = [_PLACE[f"{group}_disrupted_28d"] for group in RECORDS]
+_OVERDUE_MINUTES = [_PLACE[f"{name}_overdue_minutes"] for name, _ in OVERDUE]
+_OVERDUE_GROUPS = [group for _, group in OVERDUE]
+_WEATHER = [_PLACE[name] for name in recent_weather.NAMES]
 
 
 @dataclass(frozen=True)
@@ -78,212 +83,114 @@ def build(flights: Flights, as_of: Ints, history: History) -> Floats:
 
     NaN where nothing was known. Uses only facts with `known_at <= as_of`. Raises KeyError for an unknown airport.
     """
-    columns = _columns(flights, as_of, history)
-    return np.stack([np.asarray(column, np.float64) for column in columns.values()], axis=1)
+    rows = np.empty((len(flights), len(NAMES)))
+    for start in range(0, len(flights), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        rows[part] = _features(flights.take(part), as_of[part], history).T
+    return rows
 
 
-@cache
 def names() -> tuple[str, ...]:
     """The names of the columns of `build`, in order."""
-    nowhere = History(from_rows([]), Places([]))
-    return tuple(_columns(flights_of([]), np.zeros(0, np.int64), nowhere))
+    return NAMES
 
 
-def _columns(flights: Flights, as_of: Ints, history: History) -> Columns:
-    local = history.places.local(flights.departure, flights.origin)
-    region, hour = history.places.region(flights.dest), minute_of_day(local) // 60
-    keys = group_keys(flights.origin, flights.carrier, flights.number, flights.dest, region, hour)
-    columns: Columns = {}
-    _schedule(columns, flights, as_of, history, keys)
-    _delays(columns, as_of, history, keys)
-    _today(columns, flights, as_of, history, keys)
-    _usual(columns, flights, as_of, history, keys)
-    _records(columns, as_of, history, keys)
-    _overdue(columns, as_of, history, keys)
-    _demand(columns, flights, as_of, history, keys)
-    _weather(columns, flights, as_of, history)
-    return columns
+class _Table:
+    """The features of n flights, by name: `values` has shape (features, n)."""
+
+    def __init__(self, count: int) -> None:
+        self.values = np.empty((len(NAMES), count))
+
+    def __setitem__(self, name: str, column: npt.NDArray[np.generic]) -> None:
+        self.values[_PLACE[name]] = column
+
+    def __getitem__(self, name: str) -> Floats:
+        column: Floats = self.values[_PLACE[name]]
+        return column
 
 
-def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> Floats:
-    """total / count, NaN where nothing was counted."""
-    out: Floats = np.full(np.shape(total), np.nan)
-    np.divide(total, count, out=out, where=np.asarray(count) != 0)
-    return out
+def _features(flights: Flights, as_of: Ints, history: History) -> Floats:
+    """The features of a few flights, shape (features, n)."""
+    count, places = len(flights), history.places
+    origin, dest = places.positions(np.concatenate([flights.origin, flights.dest]).reshape(2, count))
+    local, local_now = places.local_at(np.concatenate([flights.departure, as_of]).reshape(2, count), origin)
+    asked = Asked(
+        keys=_keys(flights, history, origin, dest, local, local_now),
+        moments=_moments(flights, as_of, local_now),
+        as_of=as_of,
+    )
+    table = _Table(count)
+    departures = _DEPARTURES.look(table.values, history.departures, asked)
+    outcomes = _OUTCOMES.look(table.values, history.outcomes, asked)
+    demand = _DEMAND.look(table.values, history.demand, asked)
+    overdue = _OVERDUE.look(table.values, history.overdue, asked)
+    _schedule(table, flights, as_of, local, demand)
+    table["arrival_minute"] = minute_of_day(places.local_at(_arrival(flights, table["block_minutes"]), dest))
+    table["distance_miles"] = places.distance_miles(origin, dest)
+    _against_usual(table)
+    table.values[_RECORDS] = _records(outcomes)
+    _congestion(table, departures, demand, overdue)
+    table.values[_OVERDUE_MINUTES] = _waited(overdue, as_of) // MINUTE
+    table.values[_WEATHER] = recent_weather.rows(history.weather, flights.origin, as_of)
+    return table.values
 
 
-def _schedule(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
-    places = history.places
-    local = places.local(flights.departure, flights.origin)
-    blocks = history.demand["route"].past(keys["route"], as_of, (LONGEST_WINDOW,))[:, 0]
-    usual_block = _ratio(blocks[:, 1], blocks[:, 0] * MINUTE)
+def _keys(flights: Flights, history: History, origin: Ints, dest: Ints, local: Ints, local_now: Ints) -> Ints:
+    carrier, region = history.carriers.numbers(flights.carrier), history.places.regions(dest)
+    hour, hour_now = minute_of_day(local) // 60, minute_of_day(local_now) // 60
+    return keys(GROUPS, Parts(origin, carrier, flights.number, dest, region, hour, hour_now))
+
+
+def _moments(flights: Flights, as_of: Ints, local_now: Ints) -> Ints:
+    """The rows of columns.MOMENTS."""
+    four = as_of - (local_now - DAY_BEGINS) % DAY
+    return np.concatenate([np.zeros_like(as_of), as_of, flights.departure, four]).reshape(len(MOMENTS), len(as_of))
+
+
+def _schedule(table: _Table, flights: Flights, as_of: Ints, local: Ints, demand: Looked) -> None:
+    """What the schedule says, and how long flights on the route were planned to take in four weeks."""
+    seconds, count = demand.of("route", "28d", "seconds"), demand.of("route", "28d", "count")
+    usual_block = ratio(seconds, count * MINUTE)
     given = flights.arrival != UNKNOWN_ARRIVAL
     block = np.where(given, (flights.arrival - flights.departure) / MINUTE, usual_block)
-    seconds = np.where(np.isnan(block), 0, block * MINUTE).astype(np.int64)
-    arrival_local = places.local(flights.departure + seconds, flights.dest)
-    columns |= {
-        "carrier": flights.carrier,
-        "origin": flights.origin,
-        "dest": flights.dest,
-        "lead_minutes": (flights.departure - as_of) // MINUTE,
-        "departure_minute": minute_of_day(local),
-        "weekday": weekday(local),
-        "arrival_minute": minute_of_day(arrival_local),
-        "block_minutes": block,
-        "block_above_usual": block - usual_block,
-        "distance_miles": places.distance_miles(flights.origin, flights.dest),
-    }
+    table["carrier"], table["origin"], table["dest"] = flights.carrier, flights.origin, flights.dest
+    table["lead_minutes"] = (flights.departure - as_of) // MINUTE
+    table["departure_minute"] = minute_of_day(local)
+    table["weekday"] = weekday(local)
+    table["block_minutes"] = block
+    table["block_above_usual"] = block - usual_block
 
 
-# Which hours of departures and of outcomes are looked at: (prefix of the columns, group, windows).
-DEPARTURE_WINDOWS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("origin", "origin", ("1h", "3h", "6h", "24h")),
-    ("origin_carrier", "origin_carrier", ("1h", "3h", "6h", "24h")),
-    ("carrier", "carrier", ("1h", "3h", "6h")),
-    ("to_dest", "dest", ("3h", "6h")),
-    ("to_region", "region", ("1h", "3h")),
-    ("all", "all", ("1h", "3h", "6h")),
-)
-OUTCOME_WINDOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("all", ("3h", "6h")),
-    ("origin", ("3h", "6h", "24h")),
-    ("carrier", ("3h", "6h", "24h")),
-    ("origin_carrier", ("6h", "24h")),
-    ("dest", ("3h", "6h", "24h")),
-    ("region", ("3h", "6h", "24h")),
-    ("carrier_dest", ("24h",)),
-    ("number", ("48h",)),
-)
-# Minutes that flights lost between departure and arrival against their plan: winds, queues, and how much reserve the
-# schedule of a route holds. The label is about the arrival, so that these say what delays at departure cannot.
-ENROUTE_WINDOWS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("all", ("3h", "24h")),
-    ("origin", ("24h",)),
-    ("carrier", ("24h", "28d")),
-    ("dest", ("6h", "24h", "72h")),
-    ("region", ("6h", "24h", "72h")),
-    ("route", ("28d",)),
-    ("number", ("28d",)),
-    ("carrier_dest", ("28d",)),
-)
-RECORDS = ("number", "route", "carrier_dest", "carrier_hour", "origin_hour", "origin_carrier", "dest", "carrier")
+def _arrival(flights: Flights, block_minutes: Floats) -> Ints:
+    """When each flight should arrive: as it departs, where nobody knows how long it takes."""
+    return flights.departure + np.where(np.isnan(block_minutes), 0, block_minutes * MINUTE).astype(np.int64)
 
 
-def _delays(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
-    """Departures and outcomes of the last hours, for the airport, its carrier, the destination and its region."""
-    for name, group, windows in DEPARTURE_WINDOWS:
-        seen = history.departures[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
-        for position, window in enumerate(windows):
-            count, delay, late = seen[:, position].T
-            columns[f"{name}_departure_delay_{window}"] = _ratio(delay, count)
-            if window == "3h":
-                columns[f"{name}_departures_{window}"] = count
-                columns[f"{name}_departures_late_{window}"] = _ratio(late, count)
-    for group, windows in OUTCOME_WINDOWS:
-        seen = history.outcomes[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
-        for position, window in enumerate(windows):
-            count, disrupted, cancelled, arrived, delay, _, _ = seen[:, position].T
-            columns[f"{group}_arrival_delay_{window}"] = _ratio(delay, arrived)
-            columns[f"{group}_disrupted_{window}"] = _ratio(disrupted, count)
-            if window == "6h":
-                columns[f"{group}_cancelled_{window}"] = cancelled
-    for group, windows in ENROUTE_WINDOWS:
-        seen = history.outcomes[group].past(keys[group], as_of, tuple(HOURS[window] for window in windows))
-        for position, window in enumerate(windows):
-            columns[f"{group}_enroute_delay_{window}"] = _ratio(seen[:, position, 6], seen[:, position, 5])
+def _against_usual(table: _Table) -> None:
+    """How the origin's delays of the last hours differ from what is usual at this hour, and how they grow."""
+    table["delay_above_usual"] = table["origin_departure_delay_3h"] - table["usual_delay_now"]
+    table["delay_growth"] = table["origin_departure_delay_1h"] - table["origin_departure_delay_6h"]
 
 
-def _today(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
-    """How the day has gone so far, since four in the morning at the origin, for the airport and for its carrier."""
-    since_four = (history.places.local(as_of, flights.origin) - DAY_BEGINS) % DAY
-    after, until = (as_of - since_four)[:, None], as_of[:, None]
-    for name in ("origin", "origin_carrier"):
-        count, delay, late = history.departures[name].between(keys[name], after, until)[:, 0].T
-        columns[f"{name}_departure_delay_today"] = _ratio(delay, count)
-        columns[f"{name}_departures_late_today"] = _ratio(late, count)
-        count, disrupted, cancelled, *_ = history.outcomes[name].between(keys[name], after, until)[:, 0].T
-        columns[f"{name}_disrupted_today"] = _ratio(disrupted, count)
-        columns[f"{name}_cancelled_today"] = cancelled
-
-
-def _usual(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
-    """What delay is usual at the origin at this hour and at the flight's, and how today differs from it."""
-    hour_now = minute_of_day(history.places.local(as_of, flights.origin)) // 60
-    for name, key in (("now", pair(flights.origin, hour_now)), ("then", keys["origin_hour"])):
-        usual = history.departures["origin_hour"].past(key, as_of, (LONGEST_WINDOW,))[:, 0]
-        columns[f"usual_delay_{name}"] = _ratio(usual[:, 1], usual[:, 0])
-    columns["delay_above_usual"] = columns["origin_departure_delay_3h"] - columns["usual_delay_now"]
-    columns["delay_growth"] = columns["origin_departure_delay_1h"] - columns["origin_departure_delay_6h"]
-
-
-def _records(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
+def _records(outcomes: Looked) -> Floats:
     """How the groups that a flight belongs to did in four weeks, against the mean of all, to which they are shrunk.
 
     Against the mean, because the mean itself is the season's: a model that knew it learned last season by heart.
     """
-    month = history.outcomes["all"].past(keys["all"], as_of, (LONGEST_WINDOW,))[:, 0]
-    mean = _ratio(month[:, 1], month[:, 0])
-    for name in RECORDS:
-        count, disrupted, *_ = history.outcomes[name].past(keys[name], as_of, (LONGEST_WINDOW,))[:, 0].T
-        columns[f"{name}_disrupted_28d"] = (disrupted - mean * count) / (count + SHRINK_TO_MEAN)
+    mean = ratio(outcomes.of("all", "28d", "disrupted"), outcomes.of("all", "28d", "count"))
+    disrupted, count = outcomes.of_all(RECORDS, "28d", "disrupted"), outcomes.of_all(RECORDS, "28d", "count")
+    shrunk: Floats = (disrupted - mean * count) / (count + SHRINK_TO_MEAN)
+    return shrunk
 
 
-def _overdue(columns: Columns, as_of: Ints, history: History, keys: Keys) -> None:
-    """Flights that should be gone and are not, and how long they have waited in all."""
-    for name, group in (
-        *((group, group) for group in ("origin", "origin_carrier", "carrier", "all")),
-        ("to_dest", "dest"),
-        ("to_region", "region"),
-    ):
-        count, seconds = history.overdue[group].at(keys[group], as_of)
-        columns[f"{name}_overdue"] = count
-        columns[f"{name}_overdue_minutes"] = seconds // MINUTE
+def _congestion(table: _Table, departures: Looked, demand: Looked, overdue: Looked) -> None:
+    """Departures against demand, and how much of the demand waits."""
+    table["origin_throughput_3h"] = departures.of("origin", "3h", "count") - demand.of("origin", "3h", "count")
+    waiting, due = overdue.of("origin", "until_now", "count"), demand.of("origin", "1h", "count")
+    table["origin_overdue_share"] = ratio(waiting, due)
 
 
-def _demand(columns: Columns, flights: Flights, as_of: Ints, history: History, keys: Keys) -> None:
-    """Departures against demand, and how full the flight's own hour is."""
-    due = history.demand["origin"].past(keys["origin"], as_of, (HOUR, 3 * HOUR))[:, :, 0]
-    columns["origin_due_1h"] = due[:, 0]
-    columns["origin_throughput_3h"] = columns["origin_departures_3h"] - due[:, 1]
-    columns["origin_overdue_share"] = _ratio(columns["origin_overdue"], due[:, 0])
-    after = flights.departure[:, None] + np.array([[-HOUR // 2, -HOUR, -3 * HOUR, 0]])
-    until = flights.departure[:, None] + np.array([[HOUR // 2, 0, 0, HOUR]])
-    around = history.demand["origin"].between(keys["origin"], after, until, as_of)[:, :, 0]
-    for name, column in zip(("around", "hour_before", "3h_before", "hour_after"), around.T, strict=True):
-        columns[f"origin_demand_{name}"] = column
-    carrier = history.demand["origin_carrier"]
-    own = carrier.between(keys["origin_carrier"], after[:, :1], until[:, :1], as_of)
-    columns["origin_carrier_demand_around"] = own[:, 0, 0]
-
-
-def _weather(columns: Columns, flights: Flights, as_of: Ints, history: History) -> None:
-    """The last weather known at the origin, how it changed in three hours, and its worst in six."""
-    key, values = history.weather.key, history.weather.values
-    station_now = pair(flights.origin, as_of)
-    here = np.searchsorted(key, station_now, side="right") - 1
-    rows = here[:, None] - np.arange(6)
-    rows = np.maximum(rows, 0)
-    stamps = key[rows]
-    # A row counts when it is of this station and became known in the last six hours.
-    inside = stamps > station_now[:, None] - 6 * HOUR
-    inside &= stamps >> 32 == flights.origin[:, None]
-    seen = np.where(inside[:, :, None], values[rows], np.nan)
-    latest = {name: seen[:, 0, position] for position, name in enumerate(WEATHER_FIELDS)}
-    three_hours_before = stamps == stamps[:, :1] - 3 * HOUR
-    before = np.fmax.reduce(np.where(three_hours_before[:, :, None], seen, np.nan), axis=1)
-    earlier = {name: before[:, position] for position, name in enumerate(WEATHER_FIELDS)}
-    fields = {name: seen[:, :, position] for position, name in enumerate(WEATHER_FIELDS)}
-    columns["weather_age_minutes"] = np.where(inside[:, 0], (station_now - stamps[:, 0]) // MINUTE, np.nan)
-    # Levels of temperature and pressure are left out: they are mostly the season's, and made the next month's Brier
-    # score worse. The dew point stays: without it June's storms were missed.
-    columns |= {f"weather_{name}": column for name, column in latest.items() if name not in ("temp", "pressure")}
-    for name in ("temp", "wind_speed", "pressure", "visib", "humid"):
-        columns[f"weather_{name}_change_3h"] = latest[name] - earlier[name]
-    columns["weather_dew_point_spread"] = latest["temp"] - latest["dewp"]
-    columns["weather_wind_worst_6h"] = np.fmax.reduce(fields["wind_speed"], axis=1)
-    columns["weather_gust_worst_6h"] = np.fmax.reduce(fields["wind_gust"], axis=1)
-    columns["weather_visib_worst_6h"] = np.fmin.reduce(fields["visib"], axis=1)
-    columns["weather_precip_worst_6h"] = np.fmax.reduce(fields["precip"], axis=1)
-    # Hundredths of an inch, as integers, so that their sum is exact.
-    hundredths = np.where(np.isnan(fields["precip"]), 0, np.rint(fields["precip"] * 100)).astype(np.int64)
-    columns["weather_precip_6h"] = hundredths.sum(axis=1) / 100
+def _waited(overdue: Looked, as_of: Ints) -> Ints:
+    """How many seconds the flights that are overdue have waited, in all: shape (groups, n)."""
+    waiting, since = (overdue.of_all(_OVERDUE_GROUPS, "until_now", value) for value in ("count", "since"))
+    return waiting * as_of - since

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from backend.flights.facts import pack_all
-from backend.flights.local_time import to_local
+from backend.flights.groups import MOST_AIRPORTS
+from backend.flights.local_time import clocks
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -28,57 +28,63 @@ class Airport(NamedTuple):
 
 
 class Places:
-    """Airports, looked up by packed code for arrays of flights."""
+    """Airports, looked up by packed code or by position for arrays of flights."""
 
     def __init__(self, airports: Iterable[Airport]) -> None:
         self._airports = sorted(airports, key=lambda airport: int(pack_all([airport.code])[0]))
-        self.codes = pack_all(airport.code for airport in self._airports)
+        if len(self._airports) > MOST_AIRPORTS:
+            raise ValueError(f"{len(self._airports):,} airports are more than keys have room for, {MOST_AIRPORTS:,}")
+        self._codes = pack_all(airport.code for airport in self._airports)
         self.zones = tuple(sorted({airport.time_zone for airport in self._airports}))
+        # A search for what comes before the first finds position -1: the last here, which is no airport's code.
+        self._code_at = np.append(self._codes, -1)
         self._zone = np.array([self.zones.index(airport.time_zone) for airport in self._airports], np.int64)
-        self._distances: dict[int, float] = {}
-
-    @cached_property
-    def _regions(self) -> Ints:
-        cells = [
-            (math.floor(airport.latitude / 4) + 32) * 128 + math.floor(airport.longitude / 5) + 64
-            for airport in self._airports
-        ]
-        return np.array(cells, np.int64)
+        self._regions = np.array([_region(airport) for airport in self._airports], np.int64)
+        self._clocks = clocks(self.zones)
+        self._distances: dict[tuple[int, int], float] = {}
 
     def positions(self, codes: Ints) -> Ints:
-        """Positions of packed codes, shape (n,). Raises KeyError for an airport that is not known."""
-        if len(codes) == 0:
-            return np.zeros(0, np.int64)
-        positions = np.searchsorted(self.codes, codes)
-        positions[positions == len(self.codes)] = 0
-        if not np.array_equal(self.codes[positions], codes):
+        """Positions of packed codes, any shape. Raises KeyError for an airport that is not known."""
+        positions = self._codes.searchsorted(codes, "right") - 1
+        if (self._code_at[positions] != codes).any():
             raise KeyError("a flight names an airport that is not known")
         return positions
 
+    def regions(self, positions: Ints) -> Ints:
+        """The cell of 4° by 5° that each airport lies in, below 2**13, by positions of shape (n,)."""
+        return self._regions[positions]
+
     def region(self, codes: Ints) -> Ints:
-        """The cell of 4° by 5° that each airport lies in, shape (n,)."""
+        """The cell of 4° by 5° that each airport lies in, by packed codes of shape (n,)."""
         return self._regions[self.positions(codes)]
 
     def local(self, epoch: Ints, codes: Ints) -> Ints:
-        """Local seconds at each airport for epoch seconds, both of shape (n,)."""
-        return to_local(epoch, self._zone[self.positions(codes)], self.zones)
+        """Local seconds at each airport for epoch seconds, by packed codes, both of shape (n,)."""
+        return self.local_at(epoch, self.positions(codes))
+
+    def local_at(self, epoch: Ints, positions: Ints) -> Ints:
+        """Local seconds at each airport for epoch seconds, by positions; the shapes broadcast."""
+        return self._clocks.local(epoch, self._zone[positions])
 
     def distance_miles(self, origins: Ints, dests: Ints) -> Floats:
-        """Great-circle distance of each pair of airports, shape (n,)."""
-        pairs, inverse = np.unique(
-            self.positions(origins) * len(self.codes) + self.positions(dests), return_inverse=True
-        )
-        return np.array([self._distance(pair) for pair in pairs.tolist()])[inverse]
+        """Great-circle distance of each pair of airports, by positions of shape (n,)."""
+        known = self._distances
+        pairs = zip(origins.tolist(), dests.tolist(), strict=True)
+        return np.array([known.get(pair) or self._distance(pair) for pair in pairs], np.float64)
 
-    def _distance(self, pair: int) -> float:
-        if pair not in self._distances:
-            here, there = (self._airports[position] for position in divmod(pair, len(self.codes)))
-            latitudes = math.radians(here.latitude), math.radians(there.latitude)
-            east = math.radians(there.longitude - here.longitude)
-            # Haversine formula.
-            chord = (
-                math.sin((latitudes[1] - latitudes[0]) / 2) ** 2
-                + math.cos(latitudes[0]) * math.cos(latitudes[1]) * math.sin(east / 2) ** 2
-            )
-            self._distances[pair] = round(2 * _MILES_PER_RADIAN * math.asin(math.sqrt(chord)), 1)
-        return self._distances[pair]
+    def _distance(self, pair: tuple[int, int]) -> float:
+        here, there = (self._airports[position] for position in pair)
+        latitudes = math.radians(here.latitude), math.radians(there.latitude)
+        east = math.radians(there.longitude - here.longitude)
+        # Haversine formula.
+        chord = (
+            math.sin((latitudes[1] - latitudes[0]) / 2) ** 2
+            + math.cos(latitudes[0]) * math.cos(latitudes[1]) * math.sin(east / 2) ** 2
+        )
+        miles = round(2 * _MILES_PER_RADIAN * math.asin(math.sqrt(chord)), 1)
+        self._distances[pair] = miles
+        return miles
+
+
+def _region(airport: Airport) -> int:
+    return (math.floor(airport.latitude / 4) + 32) * 128 + math.floor(airport.longitude / 5) + 64
