@@ -1,6 +1,7 @@
 """What turns features into a probability after the trees are made: encoder, calibration, bands. Numpy only."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ from backend.flights.facts import pack, unpack
 
 Floats = npt.NDArray[np.float64]
 
+_LEAD_MINUTES = features.names().index("lead_minutes")
 LOW_BELOW = 0.20
 HIGH_FROM = 0.45
 
@@ -21,12 +23,24 @@ class Encoder:
     mean: float
     rates: dict[str, dict[int, float]]
 
+    @cached_property
+    def _tables(self) -> list[tuple[int, Floats, Floats]]:
+        """For each category its column, the known codes in order, and their numbers. The first is no code's: it stands
+        for all that are not known."""
+        tables = []
+        for name, rates in self.rates.items():
+            codes = sorted(rates)
+            numbers = [self.mean, *(rates[code] for code in codes)]
+            tables.append((features.names().index(name), np.array([-np.inf, *codes]), np.array(numbers)))
+        return tables
+
     def encode(self, rows: Floats) -> Floats:
         """A copy of rows (n, f) with each category's codes replaced by their numbers."""
         encoded = rows.copy()
-        for name, rates in self.rates.items():
-            position = features.names().index(name)
-            encoded[:, position] = [rates.get(int(code), self.mean) for code in rows[:, position]]
+        for position, codes, numbers in self._tables:
+            asked = rows[:, position]
+            place = codes.searchsorted(asked, "right") - 1
+            encoded[:, position] = numbers[np.where(codes[place] == asked, place, 0)]
         return encoded
 
     def to_json(self) -> dict[str, object]:
@@ -63,7 +77,7 @@ class Calibration:
 
 def lead_days(rows: Floats) -> Floats:
     """How many days before departure each of rows of `features.build` was asked about: shape (n,)."""
-    return rows[:, features.names().index("lead_minutes")] / (24 * 60)
+    return rows[:, _LEAD_MINUTES] / (24 * 60)
 
 
 def sigmoid(log_odds_: Floats) -> Floats:
