@@ -35,7 +35,19 @@ class Retraining(Options):
     most_a_day: int = Field(default=1, ge=0, le=24, description="trainings that alerts may start; 0: none at all")
 
 
-GROUPS: Mapping[str, type[Options]] = MappingProxyType({"costs": Costs, "retraining": Retraining})
+class Limits(Options):
+    """How often passwords may be tried, by each address, and expensive work asked for, by each account."""
+
+    failures_a_minute: int = Field(default=100, ge=10, le=100_000, description="failed logins of an address")
+    failures_without_wait: int = Field(default=10, ge=3, le=1000, description="of a name from an address")
+    longest_wait_seconds: int = Field(default=900, ge=1, le=86_400, description="waits double, up to this")
+    remembered_minutes: int = Field(default=60, ge=1, le=1440, description="after the first failure; a success forgets")
+    costly_an_hour: int = Field(
+        default=300, ge=1, le=1_000_000, description="trainings, back-tests, uploads and new accounts of an account"
+    )
+
+
+GROUPS: Mapping[str, type[Options]] = MappingProxyType({"costs": Costs, "retraining": Retraining, "limits": Limits})
 
 Group = TypeVar("Group", bound=Options)
 

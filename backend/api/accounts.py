@@ -11,6 +11,7 @@ from backend.accounts import Account
 from backend.api import context, paging, schemas
 from backend.api.auth import ADMIN, auth, current_account
 from backend.api.errors import Problem
+from backend.api.quotas import costly
 from backend.store import events as log
 from backend.store import ledger, pages, sql
 
@@ -101,6 +102,7 @@ def listing(query: Query) -> dict[str, Any]:
 @bp.input(New, arg_name="new")
 @bp.output(Shown, status_code=201)
 @bp.doc(responses={422: "A name that is taken or unfit, or a password that is too short"})
+@costly
 def create(new: New) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Create an account"""
     here = context.get()

@@ -5,6 +5,8 @@ was when the session began: not disabled, its password not reset.
 """
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jwt
@@ -16,6 +18,7 @@ from jwt.types import Options
 from backend import accounts
 from backend.accounts import Account
 from backend.api import context
+from backend.api.attempts import Attempts
 from backend.api.errors import Problem, answer
 from backend.store import sessions
 from backend.store.sessions import Session
@@ -36,6 +39,7 @@ PARALLEL_PASSWORD_CHECKS = 2  # an Argon2 check takes 0.1 s of a core and 64 MiB
 PATIENCE_SECONDS = 1.0
 
 _password_checks = threading.BoundedSemaphore(PARALLEL_PASSWORD_CHECKS)
+_admitted = threading.BoundedSemaphore(PARALLEL_PASSWORD_CHECKS + 1)
 
 
 class _Basic(HTTPBasicAuth):
@@ -53,19 +57,40 @@ auth = MultiAuth(bearer, basic)
 def check_password(username: str, password: str) -> Account:
     """The account that this name and password open.
 
-    Raises Problem 401 (the same for an unknown name, a wrong password and a disabled account) and 503 where more
-    than two checks already run in this process.
+    Raises Problem 401 (the same for an unknown name, a wrong password and a disabled account), 429 after too many
+    failures, and 503 where two checks already run in this process and another one waits.
     """
-    if not _password_checks.acquire(timeout=PATIENCE_SECONDS):
-        detail = "Too many passwords are being checked at this moment: try again in a few seconds, or use a token."
-        raise Problem(503, "Busy", detail, headers={"Retry-After": "2"})
-    try:
+    attempts = Attempts(username)
+    attempts.require_free()
+    with _turn():
+        attempts.count()
         account = accounts.verify(context.get().documents, username, password)
-    finally:
-        _password_checks.release()
+        if account is not None:
+            attempts.forgive()
     if account is None:
         raise refused("The username or the password is wrong, or the account is disabled.")
     return account
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """Few passwords are checked at once, and one waits: the process has threads left for everybody else."""
+    if not _admitted.acquire(blocking=False):
+        raise _busy()
+    try:
+        if not _password_checks.acquire(timeout=PATIENCE_SECONDS):
+            raise _busy()
+        try:
+            yield
+        finally:
+            _password_checks.release()
+    finally:
+        _admitted.release()
+
+
+def _busy() -> Problem:
+    detail = "Too many passwords are being checked at this moment: try again in a few seconds, or use a token."
+    return Problem(503, "Busy", detail, headers={"Retry-After": "2"})
 
 
 def refused(detail: str) -> Problem:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from backend.api import context, schemas
 from backend.api.auth import OPERATOR, auth, current_account
 from backend.api.jobs import Job, as_json
+from backend.api.quotas import costly
 from backend.model import policies
 from backend.store import jobs
 
@@ -47,6 +48,7 @@ class Backtest(schemas.Body):
 @bp.auth_required(auth, roles=OPERATOR)
 @bp.input(Backtest, arg_name="backtest")
 @bp.output(Job, status_code=202)
+@costly
 def new(backtest: Backtest) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Replay history under retraining policies
 

@@ -14,6 +14,7 @@ from backend.settings import Settings
 from backend.signing import Keys
 from backend.store import sql
 from backend.store.blobs import Blobs
+from backend.store.counters import Counters
 from backend.store.documents import Documents, open_documents
 
 _making = threading.Lock()
@@ -28,6 +29,7 @@ class Context:
     engine: Engine
     documents: Documents
     keys: Keys
+    counters: Counters
     serving: Serving
     now: Callable[[], int]
     process: int
@@ -57,4 +59,5 @@ def _make(settings: Settings, now: Callable[[], int]) -> Context:
     accounts.first_start(settings, documents)
     engine = sql.open_engine(settings.database_url, PATIENCE_SECONDS)
     serving = Serving(Blobs(settings.blobs))
-    return Context(settings, engine, documents, signing.open_keys(settings), serving, now, os.getpid())
+    keys, counters = signing.open_keys(settings), Counters(engine, now)
+    return Context(settings, engine, documents, keys, counters, serving, now, os.getpid())

@@ -18,6 +18,7 @@ OF_EVERY_BODY = {
     "415": "The body has another content type",
 }
 WITHOUT_ROLE = "The account's role may not do this"
+TOO_OFTEN = "Too many logins from this address have failed, or the account asks too often: `Retry-After` says when"
 BUSY = "Too many passwords are being checked: try again, or use a token"
 
 
@@ -51,6 +52,7 @@ def _finish_operation(operation: dict[str, Any]) -> None:
             responses.setdefault(status, {"description": description})
     if operation.get("security"):
         responses["403"] = {"description": WITHOUT_ROLE}
+        responses.setdefault("429", {"description": TOO_OFTEN})
         responses.setdefault("503", {"description": BUSY})
     for status, response in responses.items():
         said = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")

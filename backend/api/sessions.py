@@ -56,7 +56,13 @@ class SessionToken(Token):
 @bp.post("")
 @bp.input(Login, arg_name="login")
 @bp.output(LoggedIn, status_code=201)
-@bp.doc(responses={401: "The username or the password is wrong", 503: "Busy: try again"})
+@bp.doc(
+    responses={
+        401: "The username or the password is wrong",
+        429: "Too many logins from here have failed",
+        503: "Busy: try again",
+    }
+)
 def new(login: Login) -> dict[str, Any]:
     """Log in
 

@@ -56,6 +56,7 @@ class Revocation(BaseModel):
         400: "`error` says why, in the words of RFC 6749",
         401: "The username or the password is wrong",
         415: "Not a form",
+        429: "Too many logins from here have failed",
         503: "Busy: try again",
     }
 )

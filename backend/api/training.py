@@ -10,6 +10,7 @@ from backend import clock
 from backend.api import context, schemas
 from backend.api.auth import OPERATOR, auth, current_account
 from backend.api.jobs import Job, as_json
+from backend.api.quotas import costly
 from backend.store import jobs
 
 bp = APIBlueprint("training", __name__, tag="Models")
@@ -29,6 +30,7 @@ class Training(schemas.Body):
 @bp.auth_required(auth, roles=OPERATOR)
 @bp.input(Training, arg_name="training")
 @bp.output(Job, status_code=202)
+@costly
 def new(training: Training) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Train a model
 

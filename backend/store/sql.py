@@ -255,6 +255,16 @@ sessions = Table(
     Index("sessions_account", "account"),
 )
 
+# How often something happened in a window of time that ends at `ends_at`; `key` is the SHA-256 of what is counted.
+counters = Table(
+    "counters",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("hits", Integer, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Index("counters_ends_at", "ends_at"),
+)
+
 
 def open_engine(url: str, patience_seconds: int = 30) -> Engine:
     """An engine for SQLite (in WAL mode) or PostgreSQL. Make it after a fork, one a process.
