@@ -13,6 +13,7 @@ from backend.model.serving import Serving
 from backend.settings import Settings
 from backend.signing import Keys
 from backend.store import sql
+from backend.store.answer_log import AnswerLog
 from backend.store.blobs import Blobs
 from backend.store.counters import Counters
 from backend.store.documents import Documents, open_documents
@@ -27,6 +28,7 @@ class Context:
 
     settings: Settings
     engine: Engine
+    answer_log: AnswerLog
     documents: Documents
     keys: Keys
     counters: Counters
@@ -58,6 +60,7 @@ def _make(settings: Settings, now: Callable[[], int]) -> Context:
     documents = open_documents(settings.documents)
     accounts.first_start(settings, documents)
     engine = sql.open_engine(settings.database_url, PATIENCE_SECONDS)
+    answer_log = AnswerLog(settings.database_url, PATIENCE_SECONDS)
     serving = Serving(Blobs(settings.blobs))
     keys, counters = signing.open_keys(settings), Counters(engine, now)
-    return Context(settings, engine, documents, keys, counters, serving, now, os.getpid())
+    return Context(settings, engine, answer_log, documents, keys, counters, serving, now, os.getpid())

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from backend.flights import features
 from backend.flights.asked import Schedule
 from backend.model.serving import Serving
-from backend.store import predictions, sql
+from backend.store import predictions
+from backend.store.answer_log import AnswerLog
 from backend.store.predictions import Asking, Logged
 
 
@@ -17,7 +18,7 @@ class NotLoggedError(RuntimeError):
 
 
 def answer(
-    engine: Engine, connection: Connection, serving: Serving, schedules: Sequence[Schedule], asking: Asking
+    log: AnswerLog, connection: Connection, serving: Serving, schedules: Sequence[Schedule], asking: Asking
 ) -> list[Logged]:
     """The answer to each question: the first that this account was given about that flight and as_of.
 
@@ -28,12 +29,12 @@ def answer(
     known = predictions.find(connection, asking.account, asking.as_of, questions)
     new = [schedule for key, schedule in questions.items() if key not in known]
     if new:
-        known |= _log(engine, connection, serving, new, asking)
+        known |= _log(log, connection, serving, new, asking)
     return [known[schedule.flight, schedule.variant] for schedule in schedules]
 
 
 def _log(
-    engine: Engine, connection: Connection, serving: Serving, new: Sequence[Schedule], asking: Asking
+    log: AnswerLog, connection: Connection, serving: Serving, new: Sequence[Schedule], asking: Asking
 ) -> dict[predictions.Key, Logged]:
     answered = serving.answer(connection, features.flights_of([schedule.plan for schedule in new]), asking.as_of)
     shadow = serving.shadow(answered)
@@ -56,7 +57,6 @@ def _log(
     ]
     connection.rollback()  # SQLite: a reader that stays keeps the log of changes from being taken into the file
     try:
-        with sql.writing(engine) as writer:
-            return predictions.log(writer, asking, answers, answered.rows, features.VERSION)
-    except OperationalError as error:
-        raise NotLoggedError(f"the log of predictions cannot be written: {error.orig}") from error
+        return log.write(asking, answers, answered.rows, features.VERSION)
+    except (OperationalError, TimeoutError) as error:
+        raise NotLoggedError(f"the log of predictions cannot be written: {error}") from error

@@ -13,6 +13,7 @@ from backend.flights.events import Event, split_flight_id
 from backend.flights.facts import LogRow
 from backend.store import sql
 from backend.store.jobs import database_now
+from backend.store.statements import Statement
 
 _APPEND_LOCK = 7_310_001  # PostgreSQL advisory lock: `seq` has to grow in the order of commits
 
@@ -54,7 +55,10 @@ def lock(connection: Connection) -> None:
 
 def newest_seq(connection: Connection) -> int:
     """The `seq` of the newest event in the log, 0 when it is empty."""
-    return connection.scalar(select(func.max(sql.events.c.seq))) or 0
+    return _NEWEST_SEQ.scalar(connection) or 0
+
+
+_NEWEST_SEQ = Statement(select(func.max(sql.events.c.seq)))
 
 
 def known_between(
@@ -232,4 +236,7 @@ TOLD, LIVE = "data", "live"
 
 
 def _clocks(connection: Connection) -> dict[str, int]:
-    return {str(name): int(at) for name, at in connection.execute(select(sql.clock.c.name, sql.clock.c.at))}
+    return {str(name): int(at) for name, at in _CLOCKS.rows(connection)}
+
+
+_CLOCKS = Statement(select(sql.clock.c.name, sql.clock.c.at))

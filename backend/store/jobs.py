@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from backend.store import pages, sql
 from backend.store.pages import Order, Page
+from backend.store.statements import Statement
 
 LEASE_SECONDS = 30  # how long a worker may say nothing before its job is somebody else's
 MAXIMUM_ATTEMPTS = 3
@@ -25,9 +26,13 @@ class LostClaim(Exception):
 
 def database_now(connection: Connection) -> int:
     """The database's clock in epoch seconds: the one clock that all workers share."""
-    if connection.dialect.name == "sqlite":
-        return int(connection.execute(text("SELECT CAST(strftime('%s', 'now') AS INTEGER)")).scalar_one())
-    return int(connection.execute(text("SELECT floor(extract(epoch FROM clock_timestamp()))")).scalar_one())
+    return int(_NOW[connection.dialect.name].scalar(connection))
+
+
+_NOW = {
+    "sqlite": Statement(text("SELECT CAST(strftime('%s', 'now') AS INTEGER)")),
+    "postgresql": Statement(text("SELECT floor(extract(epoch FROM clock_timestamp()))")),
+}
 
 
 def enqueue(

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from backend.store import pages, sql
-from backend.store.events import insert_for
 from backend.store.pages import Order, Page
+from backend.store.statements import Statement
 
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, str]  # a question of one account at one as_of: (flight, variant)
@@ -58,7 +59,12 @@ _ASKED = (
     sql.predictions.c.as_of == bindparam("as_of"),
     sql.predictions.c.flight.in_(bindparam("flights", expanding=True)),
 )
-_OF_FLIGHTS = select(*(sql.predictions.c[name] for name in Logged._fields)).where(*_ASKED)
+_OF_FLIGHTS = Statement(select(*(sql.predictions.c[name] for name in Logged._fields)).where(*_ASKED))
+_SAID: dict[str, Any] = {column.name: bindparam(column.name) for column in sql.predictions.c if column.name != "id"}
+_INSERT = {
+    name: Statement(dialect.insert(sql.predictions).values(_SAID).on_conflict_do_nothing().inline())
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _FEATURES_OF_FLIGHTS = select(
     *(sql.predictions.c[name] for name in ("flight", "variant", "feature_list", "features"))
 ).where(*_ASKED)
@@ -68,7 +74,7 @@ def find(connection: Connection, account: str, as_of: int, keys: Iterable[Key]) 
     """The answers that this account was given about those flights at that as_of, where it was."""
     wanted = set(keys)
     values = {"account": account, "as_of": as_of, "flights": list({flight for flight, _ in wanted})}
-    found = (Logged(*row) for row in connection.execute(_OF_FLIGHTS, values))
+    found = (Logged(*row) for row in _OF_FLIGHTS.rows(connection, values))
     return {logged.key: logged for logged in found if logged.key in wanted}
 
 
@@ -128,8 +134,7 @@ def log(
     values = [shared | answer._asdict() | {"features": pack(row)} for answer, row in zip(answers, rows, strict=True)]
     # In one order everywhere, so that two transactions with the same questions do not wait for each other.
     values.sort(key=lambda row: (row["flight"], row["variant"]))
-    insert = insert_for(connection)(sql.predictions).on_conflict_do_nothing()
-    written = connection.execute(insert, values, execution_options={"preserve_rowcount": True}).rowcount
+    written = _INSERT[connection.dialect.name].change(connection, values)
     logged = {answer.key: answer for answer in answers}
     if written != len(answers):
         logged |= find(connection, asking.account, asking.as_of, logged)

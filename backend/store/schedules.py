@@ -9,6 +9,7 @@ from backend.flights import asked
 from backend.flights.asked import Fault, Known, Question, Schedule, Stored
 from backend.store import sql
 from backend.store.events import insert_for
+from backend.store.statements import Statement
 
 AT_ONCE = 1000  # questions a query: SQLite takes 32,766 parameters
 
@@ -54,13 +55,17 @@ def _any_of(name: str) -> Any:
     return bindparam(name, expanding=True)
 
 
-_BY_ID = select(*_columns()).where(sql.flights.c.id.in_(_any_of("ids")))
-_BY_SCHEDULE = select(*_columns()).where(
-    sql.flights.c.scheduled_departure.in_(_any_of("departures")), sql.flights.c.number.in_(_any_of("numbers"))
+_BY_ID = Statement(select(*_columns()).where(sql.flights.c.id.in_(_any_of("ids"))))
+_BY_SCHEDULE = Statement(
+    select(*_columns()).where(
+        sql.flights.c.scheduled_departure.in_(_any_of("departures")), sql.flights.c.number.in_(_any_of("numbers"))
+    )
 )
-_NAMES = union_all(
-    select(sql.airports.c.code, sql.airports.c.time_zone).where(sql.airports.c.code.in_(_any_of("airports"))),
-    select(sql.airlines.c.code, literal(None)),
+_NAMES = Statement(
+    union_all(
+        select(sql.airports.c.code, sql.airports.c.time_zone).where(sql.airports.c.code.in_(_any_of("airports"))),
+        select(sql.airlines.c.code, literal(None)),
+    )
 )
 
 
@@ -72,7 +77,7 @@ def _known(connection: Connection, questions: Sequence[Question]) -> Known:
     by_schedule = _stored(connection, _BY_SCHEDULE, times)
     codes = {code for plan in plans for code in (plan.origin, plan.dest) if may_be_a_name(code)}
     codes |= {code for flight in by_id for code in (flight.origin, flight.dest)}
-    names = connection.execute(_NAMES, {"airports": list(codes)}).all()
+    names = _NAMES.rows(connection, {"airports": list(codes)})
     return Known(
         by_id={flight.id: flight for flight in by_id},
         by_schedule={flight[1:6]: flight for flight in by_schedule},
@@ -81,10 +86,10 @@ def _known(connection: Connection, questions: Sequence[Question]) -> Known:
     )
 
 
-def _stored(connection: Connection, statement: Any, values: dict[str, set[Any]]) -> list[Stored]:
+def _stored(connection: Connection, statement: Statement, values: dict[str, set[Any]]) -> list[Stored]:
     if not all(values.values()):
         return []
-    rows = connection.execute(statement, {name: list(wanted) for name, wanted in values.items()})
+    rows = statement.rows(connection, {name: list(wanted) for name, wanted in values.items()})
     return [Stored(*row) for row in rows]
 
 

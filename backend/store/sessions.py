@@ -4,9 +4,10 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Engine, bindparam, delete, insert, select, update
 
 from backend.store import sql
+from backend.store.statements import Statement
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,17 @@ def start(
 
 def find(engine: Engine, id_hash: str, now: int) -> Session | None:
     """The session with that hash, unless it is revoked or over. Whether its account still counts is not asked here."""
-    table = sql.sessions
-    query = select(
-        table.c.id_hash, table.c.kind, table.c.account, table.c.credentials_version, table.c.expires_at
-    ).where(table.c.id_hash == id_hash, table.c.revoked.is_(False), table.c.expires_at > now)
     with engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
-    return None if row is None else Session(*row)
+        rows = _LIVING.rows(connection, {"id_hash": id_hash, "now": now})
+    return Session(*rows[0]) if rows else None
+
+
+_table = sql.sessions.c
+_LIVING = Statement(
+    select(_table.id_hash, _table.kind, _table.account, _table.credentials_version, _table.expires_at).where(
+        _table.id_hash == bindparam("id_hash"), _table.revoked.is_(False), _table.expires_at > bindparam("now")
+    )
+)
 
 
 def revoke(engine: Engine, id_hash: str) -> None:

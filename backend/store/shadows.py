@@ -6,6 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from backend.store import ledger, sql
 from backend.store.deployments import Deployment
+from backend.store.statements import Statement
 
 _said = sql.decisions.c
 
@@ -21,13 +22,15 @@ class Shadow(NamedTuple):
 
 def state(connection: Connection) -> tuple[int | None, int | None]:
     """What changes whenever another version may have to answer or to run in the shadow."""
-    deployment, verdict = connection.execute(_STATE).one()
+    deployment, verdict = _STATE.rows(connection)[0]
     return deployment, verdict
 
 
-_STATE = select(
-    select(func.max(sql.deployments.c.id)).scalar_subquery(),
-    select(func.max(_said.id)).where(_said.kind == "compared").scalar_subquery(),
+_STATE = Statement(
+    select(
+        select(func.max(sql.deployments.c.id)).scalar_subquery(),
+        select(func.max(_said.id)).where(_said.kind == "compared").scalar_subquery(),
+    )
 )
 
 

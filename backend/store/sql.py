@@ -266,22 +266,25 @@ counters = Table(
 )
 
 
-def open_engine(url: str, patience_seconds: int = 30) -> Engine:
+def open_engine(url: str, patience_seconds: int = 30, synced: bool = True) -> Engine:
     """An engine for SQLite (in WAL mode) or PostgreSQL. Make it after a fork, one a process.
 
     Read with `engine.connect()`, write with `writing(engine)`. On SQLite a writer waits so long for another one before
-    OperationalError is raised. Errors never quote a statement's values, since they end in the log.
+    OperationalError is raised; without `synced` a commit there does not wait for the disk, so that what was committed
+    survives the end of any process, and a power cut may take the last moments. Errors never quote a statement's values,
+    since they end in the log.
     """
     if not url.startswith("sqlite"):
         url = url.replace("postgresql://", "postgresql+psycopg://", 1)
         return create_engine(url, pool_pre_ping=True, hide_parameters=True)
     Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": patience_seconds}, hide_parameters=True)
+    synchronous = "synchronous=FULL" if synced else "synchronous=NORMAL"
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _record: object) -> None:
         connection.isolation_level = None  # SQLAlchemy's begin event says BEGIN, not the driver
-        for pragma in (f"busy_timeout={patience_seconds * 1000}", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in (f"busy_timeout={patience_seconds * 1000}", synchronous, "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
         _use_wal(connection)
 
