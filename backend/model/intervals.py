@@ -5,6 +5,7 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 RESAMPLES = 400
 FEWEST_DAYS = 5
@@ -31,20 +32,29 @@ def by_days(
 
 def aucs(position: Ints, truth: Ints, probability: Floats, drawn: Ints) -> Floats:
     """ROC AUC for each row of `drawn`, which says how often each day counts; NaN where one outcome is missing."""
+    days = drawn.shape[1]
+    disrupted = truth == 1
+    won = pairs(position, disrupted, probability, days)
+    bad, good = (np.bincount(position[part], minlength=days) for part in (disrupted, ~disrupted))
+    all_pairs = (drawn @ bad) * (drawn @ good)
+    right = ((drawn @ won) * drawn).sum(axis=1)
+    areas: Floats = np.full(len(drawn), np.nan)
+    np.divide(right, all_pairs, out=areas, where=all_pairs > 0)
+    return areas
+
+
+def pairs(position: Ints, disrupted: Bools, probability: Floats, days: int) -> Floats:
+    """For each two of so many days, how many pairs of a disrupted flight of the first and another one of the second
+    are ranked rightly, a tie for half: shape (days, days). Whole and half numbers, so that their sums are exact."""
     _, tied = np.unique(probability, return_inverse=True)
-    order = np.argsort(tied, kind="stable")
-    starts = np.flatnonzero(np.diff(tied[order], prepend=-1))
-    disrupted, day = truth[order] == 1, position[order]
-    found = np.full(len(drawn), np.nan)
-    for row, times in enumerate(drawn):
-        weight = times[day]
-        bad = np.add.reduceat(np.where(disrupted, weight, 0), starts)
-        good = np.add.reduceat(np.where(disrupted, 0, weight), starts)
-        pairs = bad.sum() * good.sum()
-        if pairs:
-            below = np.cumsum(good) - good
-            found[row] = (bad * (below + good / 2)).sum() / pairs
-    return found
+    bad_day, bad_rank = position[disrupted], tied[disrupted]
+    good_day, good_rank = position[~disrupted], tied[~disrupted]
+    won = np.zeros((days, days))
+    for day in range(days):
+        good = np.bincount(good_rank[good_day == day], minlength=len(tied))
+        below = np.cumsum(good) - good / 2
+        won[:, day] = np.bincount(bad_day, below[bad_rank], minlength=days)
+    return won
 
 
 def _interval(values: Floats) -> tuple[float, float] | None:
