@@ -22,6 +22,7 @@ from backend.api import (
     observations,
     openapi,
     options,
+    performance,
     policies,
     predictions,
     promotions,
@@ -56,6 +57,7 @@ BLUEPRINTS = (
     training.bp,
     backtests.bp,
     policies.bp,
+    performance.bp,
     jobs.bp,
 )
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024

@@ -47,7 +47,17 @@ class Limits(Options):
     )
 
 
-GROUPS: Mapping[str, type[Options]] = MappingProxyType({"costs": Costs, "retraining": Retraining, "limits": Limits})
+class Monitoring(Options):
+    """When the watch over the champion speaks up, and how much it looks at."""
+
+    brier_margin: float = Field(
+        default=0.01, ge=0, le=0.25, description="by how much its Brier score must surely be worse than at its training"
+    )
+
+
+GROUPS: Mapping[str, type[Options]] = MappingProxyType(
+    {"costs": Costs, "retraining": Retraining, "limits": Limits, "monitoring": Monitoring}
+)
 
 Group = TypeVar("Group", bound=Options)
 

@@ -25,7 +25,13 @@ log = logging.getLogger("jobs.worker")
 
 # What may be queued, and the module whose `run` does it.
 KINDS = MappingProxyType(
-    {"training": "jobs.training", "guard": "jobs.guard", "mirror": "jobs.mirror", "backtest": "jobs.policies"}
+    {
+        "training": "jobs.training",
+        "guard": "jobs.guard",
+        "mirror": "jobs.mirror",
+        "backtest": "jobs.policies",
+        "performance": "jobs.performance",
+    }
 )
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM

@@ -211,6 +211,26 @@ policies = Table(
     UniqueConstraint("backtest", "policy", name="policy_once_a_backtest"),
 )
 
+# How good the answers were: a row for each slice (`slice`: all, origin, carrier; `value`: which) of the flights of a
+# local day at the origin (`span`: day), or of the 7 or 28 days that end with it (7d, 28d), asked `lead_minutes` before
+# departure. `judged_at` is the data clock's time whose knowledge was used, `complete` whether all labels could be final
+# then, `seq` the newest outcome in the figures; `said` is JSON (see backend/monitoring/performance.py).
+performance = Table(
+    "performance",
+    metadata,
+    Column("id", Seq, primary_key=True, autoincrement=True),
+    Column("day", String(10), nullable=False),
+    Column("span", String(4), nullable=False),
+    Column("lead_minutes", Integer, nullable=False),
+    Column("slice", String(10), nullable=False),
+    Column("value", String(10), nullable=False),
+    Column("judged_at", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("said", JSON, nullable=False),
+    UniqueConstraint("day", "span", "lead_minutes", "slice", "value", name="slice_of_a_span_once"),
+)
+
 # The job queue. `fence` grows with every claim: a worker whose fence is old can write nothing any more.
 jobs = Table(
     "jobs",
