@@ -1,8 +1,10 @@
 """Answers in the log as a feeder would have got them in March, without a server: real features, a real bundle."""
 
 from datetime import date
+from typing import Any
 
 import numpy as np
+from sqlalchemy import insert
 
 from backend.clock import DAY, MINUTE
 from backend.flights import features
@@ -20,7 +22,7 @@ LEADS = (120, 1440)
 def fill(world: World, first: date, last: date, version: int | None = None, account: str = FEEDER) -> int:
     """Asks that version (default: the champion) about the flights of those UTC days, each two hours and a day before
     departure; returns how many answers were logged."""
-    engine, blobs, count = sql.open_engine(world.settings.database_url), Blobs(world.settings.blobs), 0
+    engine, blobs = sql.open_engine(world.settings.database_url), Blobs(world.settings.blobs)
     begin, end = (date_.toordinal() - date(1970, 1, 1).toordinal() for date_ in (first, last))
     with sql.writing(engine) as connection:
         serving = deployments.current(connection)
@@ -32,6 +34,7 @@ def fill(world: World, first: date, last: date, version: int | None = None, acco
         departure = here.flights.departure
         asked = np.flatnonzero((departure >= begin * DAY) & (departure < (end + 1) * DAY))
         names = sorted(here.facts.flights, key=here.facts.flights.__getitem__)
+        values: list[dict[str, Any]] = []
         for lead in LEADS:
             rows = dataset.rows_at(here, asked, lead * MINUTE)
             for position, row, probability in zip(asked.tolist(), rows, model.probability(rows).tolist(), strict=True):
@@ -49,7 +52,8 @@ def fill(world: World, first: date, last: date, version: int | None = None, acco
                     shadow_version=None,
                     shadow_probability=None,
                 )
-                asking = Asking(account, as_of, as_of, past=False)
-                predictions.log(connection, asking, [answer], row[None, :], features.VERSION)
-                count += 1
-    return count
+                packed = {"feature_list": features.VERSION, "features": predictions.pack(row)}
+                values.append(answer._asdict() | Asking(account, as_of, as_of, past=False)._asdict() | packed)
+        connection.execute(insert(sql.predictions), values)
+    engine.dispose()
+    return len(values)

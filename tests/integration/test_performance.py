@@ -1,6 +1,6 @@
 """Live performance: outcomes joined to logged answers, by day and window, and the verdict on the champion."""
 
-import shutil
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,17 @@ import pytest
 from sqlalchemy import select, update
 
 from backend import clock
-from backend import settings as settings_module
 from backend.flights import events
 from backend.flights.label import disrupted
 from backend.model import evaluate
 from backend.store import events as log
 from backend.store import sql
 from jobs import performance
-from tests.conftest import World
+from tests.conftest import Facts, World, copied
 from tests.integration import logged, rivals
 from tests.integration.served import Served, problem
 
-FIRST, LAST = date(2013, 3, 12), date(2013, 3, 31)
+FIRST, LAST = date(2013, 3, 15), date(2013, 3, 31)
 COMPLETE = "2013-03-29"  # the newest day whose labels are final when April begins in New York
 
 
@@ -30,21 +29,18 @@ def look(world: World, at: str | None = None) -> dict[str, Any]:
 
 
 @pytest.fixture(name="filled", scope="module")
-def make_filled(world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The small world with three weeks of answers in its log."""
-    home = tmp_path_factory.mktemp("filled") / "home"
-    shutil.copytree(world.settings.home, home, ignore=shutil.ignore_patterns("documents.json*", "secrets"))
-    copied = World(settings_module.load({"PUSHBACK_HOME": str(home)}), world.until)
-    with sql.writing(sql.open_engine(copied.settings.database_url)) as connection:
-        connection.execute(sql.predictions.delete())
-    logged.fill(copied, FIRST, LAST)
-    return copied
+def make_filled(facts: Facts, untouched: Path, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The small world with two weeks of answers in its log."""
+    world = World(copied(facts.databases, untouched, tmp_path_factory.mktemp("filled") / "home"), facts.until)
+    logged.fill(world, FIRST, LAST)
+    return world
 
 
 @pytest.fixture(name="mine")
-def make_mine(filled: World, tmp_path: Path) -> World:
-    shutil.copytree(filled.settings.home, tmp_path / "mine")
-    return World(settings_module.load({"PUSHBACK_HOME": str(tmp_path / "mine")}), filled.until)
+def make_mine(facts: Facts, filled: World, tmp_path: Path) -> Iterator[World]:
+    facts.databases.disconnect(filled.settings.home)
+    yield World(copied(facts.databases, filled.settings.home, tmp_path / "mine"), facts.until)
+    facts.databases.drop(tmp_path / "mine")
 
 
 def rows(world: World, **wanted: Any) -> list[Any]:
@@ -119,11 +115,11 @@ def test_before_outcomes_are_in_there_is_an_estimate_which_stays_when_they_come(
 
 def test_days_that_no_run_took_up_are_made_up_for(mine: World) -> None:
     look(mine)
-    assert {row.day for row in rows(mine, span="28d")} == {f"2013-03-{day}" for day in range(11, 30)}
+    assert {row.day for row in rows(mine, span="28d")} == {f"2013-03-{day}" for day in range(14, 30)}
     late = [(row.day, row.span, row.said) for row in rows(mine, slice="all") if row.complete]
     with sql.writing(sql.open_engine(mine.settings.database_url)) as connection:
         connection.execute(sql.performance.delete())
-    for day in range(15, 32):
+    for day in range(17, 32):
         look(mine, f"2013-03-{day}T06:00:00Z")
     look(mine)
     early = [(row.day, row.span, row.said) for row in rows(mine, slice="all") if row.complete]
