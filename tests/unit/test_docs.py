@@ -61,3 +61,12 @@ def test_every_file_that_a_document_names_exists(path: Path) -> None:
     named = set(re.findall(rf"`({rooms}/[\w./-]+\.(?:py|md|in|txt|toml))`", path.read_text()))
     gone = [name for name in sorted(named) if not (ROOT / name).exists()]
     assert not gone
+
+
+def test_every_variable_that_is_read_is_documented_and_every_documented_one_is_read() -> None:
+    read = set(re.findall(r'"([A-Z][A-Z_]+)"', (ROOT / "backend" / "settings.py").read_text())) - {
+        *("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    }
+    rows = [line for line in (ROOT / "docs" / "operations.md").read_text().splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([A-Z][A-Z_]+)`", row.split("|")[1])}
+    assert named == read
