@@ -34,7 +34,7 @@ def make_start_worker(home: Settings, tmp_path: Path) -> Iterator[Callable[[str]
     workers: list[Worker] = []
 
     def start(name: str = "worker") -> Worker:
-        environment = os.environ | parts.environment(home)
+        environment = os.environ | parts.environment(home) | {"LOG_FOLDER": ""}  # it logs to standard error
         with (tmp_path / f"{name}.log").open("ab") as log:
             worker = subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=log)
         workers.append(worker)
