@@ -41,7 +41,8 @@ class Running:
 def serving(home: Settings, log: Path, *words: str, **environment: str) -> Iterator[Running]:
     """An API that runs on `home` and ends with the block."""
     port = free_port()
-    variables = {**os.environ, **environment, "PUSHBACK_HOME": str(home.home), "PORT": str(port)}
+    where = {"PUSHBACK_HOME": str(home.home), "DATABASE_URL": home.database_url}
+    variables = {**os.environ, **environment, **where, "PORT": str(port)}
     with log.open("wb") as output:
         command = [sys.executable, "-m", "backend.serve", *words]
         server = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=output, stderr=output)
