@@ -74,14 +74,11 @@ def new(grant: Grant) -> dict[str, Any]:
         account = _by_password(grant)
         refresh, session = refreshes.first(here.engine, account.id, account.credentials_version, now, FAMILY_SECONDS)
     else:
+        account = _of_family(grant.refresh_token or "", now)
         renewed = refreshes.renew(here.engine, grant.refresh_token or "", now)
         if renewed is None:
-            raise oauth.problem("invalid_grant", "The refresh token is over, was used or is none: log in again.")
+            raise _no_refresh()
         refresh, session = renewed
-        try:
-            account, _ = account_of(session.id_hash)
-        except Problem as error:
-            raise oauth.problem("invalid_grant", error.detail) from error
     return {
         "access_token": issue(account, session, now, ACCESS_SECONDS),
         "token_type": "bearer",
@@ -116,6 +113,24 @@ def _by_password(grant: Grant) -> Account:
     except Problem as problem:
         problem.error = "invalid_grant" if problem.status == 401 else problem.error
         raise
+
+
+def _of_family(token: str, now: int) -> Account:
+    """Whose refresh token it is, used or not. Asked before it is used: who uses it first is answered, whatever follows.
+
+    Raises Problem 400 where its family or its account has ended.
+    """
+    family = refreshes.family_of(context.get().engine, token, now)
+    if family is None:
+        raise _no_refresh()
+    try:
+        return account_of(family.id_hash)[0]
+    except Problem as error:
+        raise oauth.problem("invalid_grant", error.detail) from error
+
+
+def _no_refresh() -> Problem:
+    return oauth.problem("invalid_grant", "The refresh token is over, was used or is none: log in again.")
 
 
 @bp.before_request
