@@ -22,7 +22,11 @@ from backend import accounts
 from backend.settings import Settings
 from backend.store.documents import open_documents
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.sqlite("the app speaks HTTP alone: what is behind the API is nothing to it"),
+]
 CHROMIUM = Path("/usr/bin/chromium")
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 30_000
