@@ -6,7 +6,6 @@ comes from elsewhere.
 """
 
 import ipaddress
-import math
 
 from flask import request
 from limits import RateLimitItemPerMinute
@@ -65,7 +64,7 @@ class Attempts:
     def _require(self, counters: Counters, free: bool, key: str) -> None:
         if free:
             return
-        seconds = max(1, math.ceil(counters.get_expiry(key) - self._here.now()))
+        seconds = counters.seconds_left(key)
         detail = f"Too many logins from here have failed: try again in {seconds} s. Any other address is not affected."
         raise Problem(429, "Too many failed logins", detail, headers={"Retry-After": str(seconds)})
 

@@ -1,6 +1,5 @@
 """How often an account may ask for expensive work: counted in the database, for all processes."""
 
-import math
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -29,7 +28,7 @@ def costly(handler: Callable[P, R]) -> Callable[P, R]:
         here, account = context.get(), current_account()
         allowed = RateLimitItemPerHour(options.of(here.documents, Limits).costly_an_hour, namespace="costly")
         if not FixedWindowRateLimiter(here.counters).hit(allowed, account.id):
-            seconds = max(1, math.ceil(here.counters.get_expiry(allowed.key_for(account.id)) - here.now()))
+            seconds = here.counters.seconds_left(allowed.key_for(account.id))
             detail = (
                 f"This account may ask {allowed.amount} times an hour for trainings, back-tests, uploads and new "
                 f"accounts together: try again in {seconds} s."

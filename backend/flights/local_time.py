@@ -74,11 +74,6 @@ def clocks(zone_names: tuple[str, ...]) -> Clocks:
     return Clocks(zone_names)
 
 
-def to_local(epoch: Ints, zone: Ints, zone_names: tuple[str, ...]) -> Ints:
-    """Local seconds (as if they were UTC) for epoch seconds, both of shape (n,); `zone` indexes `zone_names`."""
-    return clocks(zone_names).local(epoch, zone)
-
-
 def weekday(local: Ints) -> Ints:
     """0 for Monday to 6 for Sunday, for local seconds of shape (n,). 1 January 1970 was a Thursday."""
     return (local // DAY + 3) % 7

@@ -2,7 +2,7 @@
 
 Integers, because sums of floats depend on where the summing started, and a feature has to be the same to the last bit
 whether it is computed for one flight or for a year. And because integers that were added can be taken away again: what
-changed since the sums were made stands in a second, small layer.
+changed since the sums were made may stand in a second, small layer (nothing makes one so far: history is made anew).
 """
 
 from collections.abc import Sequence

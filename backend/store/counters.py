@@ -68,6 +68,10 @@ class Counters(Storage):
         """When the window that is open ends, or now."""
         return self._row(key)[1]
 
+    def seconds_left(self, key: str) -> int:
+        """How long the window that is open lasts, at least a second: what `Retry-After` says."""
+        return max(1, self._row(key)[1] - self._now())
+
     def clear(self, key: str) -> None:
         """Forgets a count."""
         with self._writing() as connection:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backend.clock import DAY, to_epoch
-from backend.flights.local_time import minute_of_day, to_local, weekday
+from backend.flights import local_time
+from backend.flights.local_time import minute_of_day, weekday
 
 ZONES = tuple(sorted(available_timezones()))
 UNTIL = to_epoch(datetime(2037, 12, 31, tzinfo=UTC))
@@ -22,7 +23,7 @@ def expected(epoch: int, zone: str) -> datetime:
 @given(st.lists(st.tuples(st.integers(0, UNTIL), st.sampled_from(ZONES)), max_size=50))
 def test_any_moments_in_any_zones_read_as_the_clocks_there(asked: list[tuple[int, str]]) -> None:
     epoch = np.array([moment for moment, _ in asked], np.int64)
-    local = to_local(epoch, np.array([ZONES.index(zone) for _, zone in asked], np.int64), ZONES)
+    local = local_time.clocks(ZONES).local(epoch, np.array([ZONES.index(zone) for _, zone in asked], np.int64))
     clocks = [expected(*each) for each in asked]
     assert local.tolist() == [to_epoch(clock.replace(tzinfo=UTC)) for clock in clocks]
     assert weekday(local).tolist() == [clock.weekday() for clock in clocks]
@@ -45,11 +46,11 @@ def test_any_moments_in_any_zones_read_as_the_clocks_there(asked: list[tuple[int
 def test_on_a_day_on_which_clocks_change_each_half_minute_is_right(zone: str, day: str) -> None:
     start = to_epoch(datetime.fromisoformat(day).replace(tzinfo=UTC))
     epoch = np.arange(start, start + DAY, 30, dtype=np.int64)
-    local = to_local(epoch, np.zeros(len(epoch), np.int64), (zone,))
+    local = local_time.clocks((zone,)).local(epoch, np.zeros(len(epoch), np.int64))
     assert local.tolist() == [to_epoch(expected(moment, zone).replace(tzinfo=UTC)) for moment in epoch.tolist()]
     assert len(set((local - epoch).tolist())) == 2, "its clocks change on that day"
 
 
 def test_no_moments_are_no_local_times() -> None:
     nothing = np.zeros(0, np.int64)
-    assert to_local(nothing, nothing, ZONES).shape == (0,)
+    assert local_time.clocks(ZONES).local(nothing, nothing).shape == (0,)
