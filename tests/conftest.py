@@ -17,7 +17,7 @@ from backend import accounts, clock
 from backend.app import create_app
 from backend.flights.sources import nycflights13
 from backend.settings import Settings
-from backend.store import migrate, sql
+from backend.store import sql
 from backend.store.documents import Documents, open_documents
 from jobs import ingest, training
 from tests import databases as databases_module
@@ -69,17 +69,10 @@ def make_postgres_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(name="queue", params=["sqlite", "postgresql"])
-def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An engine for an empty migrated database, on SQLite and then on PostgreSQL."""
-    url = f"sqlite:///{tmp_path}/queue.db" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    engine = sql.open_engine(url)
-    migrate.upgrade(engine)
-    yield engine
-    with sql.writing(engine) as connection:
-        for table in sql.metadata.tables.values():
-            connection.execute(table.delete())
-    engine.dispose()
+@pytest.fixture(name="queue")
+def make_queue(engine: Engine) -> Engine:
+    """The same, where nothing but the database is asked for."""
+    return engine
 
 
 NOON = clock.to_epoch(datetime(2026, 11, 23, 12, tzinfo=UTC))

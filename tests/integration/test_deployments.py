@@ -1,31 +1,11 @@
 """What serves and the ledger, on SQLite and PostgreSQL: rollbacks, roles, which version answered when, append-only."""
 
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
-
-import psycopg
 import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError
 
-from backend.store import deployments, ledger, migrate, sql
+from backend.store import deployments, ledger, sql
 from backend.store.deployments import Roles
-
-
-@pytest.fixture(name="engine", params=["sqlite", "postgresql"])
-def make_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """An empty database of the test's own: what stands in the ledger cannot be cleared away."""
-    url = f"sqlite:///{tmp_path}/ledger.db"
-    if request.param == "postgresql":
-        server, name = request.getfixturevalue("postgres_url"), f"ledger_{uuid.uuid4().hex}"
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        url = server.replace("/postgres?", f"/{name}?")
-    engine = sql.open_engine(url)
-    migrate.upgrade(engine)
-    yield engine
-    engine.dispose()
 
 
 def trained(connection: Connection, version: int) -> None:
