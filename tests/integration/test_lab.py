@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from distributed import Client
 
@@ -26,6 +27,7 @@ from backend.model.replay import Replayed
 from backend.store import sql
 from jobs import policies as lab_job
 from jobs import pool, research
+from jobs.launch import instance
 
 SMALL = {"num_iterations": 12, "learning_rate": 0.2, "num_leaves": 15, "min_data_in_leaf": 50, "max_bin": 31}
 MONTHS = ("2013-02", "2013-03")
@@ -206,10 +208,10 @@ def make_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             wait_for_workers(address, 2)
             yield address
         finally:
+            # One after the other, since a worker takes its leave of the scheduler; none is left behind if it cannot.
             for process in reversed(processes):
-                process.terminate()
-            for process in processes:
-                process.wait(30)
+                instance.end([psutil.Process(process.pid)], patience_seconds=15)
+                process.wait()
 
 
 def wait_for(path: Path, seconds: float = 60) -> None:
