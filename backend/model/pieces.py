@@ -5,6 +5,7 @@ Features are made by month; whatever is fitted or asked about picks its flights 
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,7 +127,7 @@ def calibrated(rehearsal: Trees, final: Trees, months: Sequence[Month], newest: 
     calibration, by_lead = recipe.calibrated(departure, truth, raw, rehearsal.usual)
     skill = policies.skill(np.tile(truth, len(LEADS_HOURS)), np.concatenate(list(by_lead.values())))
     took = rehearsal.cpu_seconds + final.cpu_seconds + time.thread_time() - began
-    return Model(Fitted(final.fitted.encoder, final.fitted.trees, calibration), skill, took)
+    return Model(replace(final.fitted, calibration=calibration), skill, took)
 
 
 def answers(model: Model, month: Month) -> Floats:

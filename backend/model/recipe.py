@@ -4,7 +4,7 @@ The same recipe, seed and flights give the same model again (jobs/training.py --
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ def make(taken: Snapshot, positions: Ints, recipe: Recipe, progress: Progress) -
     progress(0.4, f"Fitting on {len(positions):,} flights")
     rows, labels = _rows(taken, positions, recipe)
     final = train.fit(rows, labels, recipe.seed, recipe.parameters)
-    fitted = Fitted(final.encoder, final.trees, calibration)
+    fitted = replace(final, calibration=calibration)
     return Made(fitted, rows, labels, train.fit_baseline(rows, labels), rehearsed)
 
 

@@ -1,6 +1,7 @@
 """Models on which the gate is tried: equal ones, and ones that are worse by a given AUC, asked about real days."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ def _fitted(here: World, positions: Ints, others: Ints, rng: np.random.Generator
     lead_days = np.repeat(np.array(LEADS_HOURS) / 24, len(newest))
     truth = np.tile(here.disrupted[newest], len(LEADS_HOURS))
     calibration = train.fit_calibration(raw, lead_days, truth, float(labels.mean()))
-    return Fitted(fitted.encoder, fitted.trees, calibration)
+    return replace(fitted, calibration=calibration)
 
 
 def _by_day(parts: list[Asked]) -> Asked:

@@ -40,11 +40,16 @@ SLOPES = (0.25, 1.5)  # between which a calibration's are
 
 @dataclass(frozen=True)
 class Fitted:
-    """A model: encoder, trees and calibration."""
+    """A model: encoder, trees and calibration.
+
+    `threads` fitted it, and answer for it (0: one a core). LightGBM has one such number for the whole process: where it
+    fits and answers side by side under different ones, it writes past the end of its buffers.
+    """
 
     encoder: Encoder
     trees: lightgbm.Booster
     calibration: Calibration = field(default_factory=Calibration)
+    threads: int = 0
 
     def probability(self, rows: Floats) -> Floats:
         """The probability of disruption for rows of `features.build`: shape (n,)."""
@@ -52,7 +57,8 @@ class Fitted:
 
     def raw_log_odds(self, rows: Floats) -> Floats:
         """What the trees say before calibration: shape (n,)."""
-        return np.asarray(self.trees.predict(self.encoder.encode(rows), raw_score=True), np.float64)
+        encoded = self.encoder.encode(rows)
+        return np.asarray(self.trees.predict(encoded, raw_score=True, num_threads=self.threads), np.float64)
 
 
 def fit(rows: Floats, labels: Ints, seed: int, parameters: Mapping[str, Any] = PARAMETERS) -> Fitted:
@@ -65,7 +71,7 @@ def fit(rows: Floats, labels: Ints, seed: int, parameters: Mapping[str, Any] = P
     encoder = fit_encoder(rows, labels)
     chosen = {**_REPRODUCIBLE, **parameters, "seed": seed}
     data = lightgbm.Dataset(encoder.encode(rows), labels, feature_name=list(features.names()), params=chosen)
-    return Fitted(encoder, lightgbm.train(chosen, data))
+    return Fitted(encoder, lightgbm.train(chosen, data), threads=chosen.get("num_threads", 0))
 
 
 def fit_encoder(rows: Floats, labels: Ints) -> Encoder:

@@ -249,3 +249,9 @@ def test_a_cluster_that_is_not_there_is_named(quarter: World, tmp_path: Path, mo
     settings = settings_module.load({"PUSHBACK_HOME": str(tmp_path), "DASK_SCHEDULER": "tcp://127.0.0.1:9"})
     with pytest.raises(ValueError, match=r"no Dask scheduler answers at DASK_SCHEDULER=tcp://127\.0\.0\.1:9"):
         lab_job.replayed(settings, quarter, lab_job.Replay(("never",), *MONTHS, SMALL), lambda *_: None)
+
+
+def test_models_made_side_by_side_keep_to_one_thread_each(quarter: World) -> None:
+    with pool.workers("", 2) as client:
+        lab = Lab(client, quarter, MONTHS, Recipe(parameters=SMALL))
+        assert lab.train(backtest.start_of("2013-03")).ready().fitted.threads == 1
