@@ -19,6 +19,7 @@ from backend.store.documents import Documents, SharedTable
 PEOPLE = ("viewer", "analyst", "operator", "admin")
 MACHINES = ("feeder", "alerts", "metrics")
 ROLES = PEOPLE + MACHINES
+MADE = "machines"  # the table that says which of them were made once
 MINIMUM_PASSWORD_LENGTH = 12
 MAXIMUM_PASSWORD_LENGTH = 1000  # so that nobody makes Argon2 read megabytes
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
@@ -126,20 +127,35 @@ def reset_password(documents: Documents, identity: str, password: str) -> None:
 
 
 def first_start(settings: Settings, documents: Documents) -> None:
-    """Makes the secrets that are missing (mode 0600) and, where there is no account at all, `admin`.
+    """Makes the secrets that are missing (mode 0600), `admin` where no person has an account, and the machines' accounts.
 
-    Any number of processes may call it at once and whenever they start.
+    A machine's account is made once in the life of an installation: whatever an admin makes of it later stays. Any
+    number of processes may call it at once and whenever they start.
     """
     signing.open_keys(settings)
     secret(settings, "ui-cookie-key", 48)
-    password = secret(settings, "admin-password", 18)
-    if _table(documents).all():
+    if not _never_made(documents):
         return
-    password_hash = _hasher.hash(password)
-    with documents.writing():
-        if not _table(documents).all():
-            created_at = int((settings.secrets / "admin-password").stat().st_mtime)
-            add(documents, "admin", password_hash, "admin", created_at)
+    with documents.writing():  # where several start at once, one hashes and the others wait for it
+        missing = _never_made(documents)
+        for username in missing:
+            _make(settings, documents, username)
+        documents.table(MADE).insert_multiple({"username": name} for name in missing if name in MACHINES)
+
+
+def _never_made(documents: Documents) -> list[str]:
+    people = any(account.role in PEOPLE for account in listing(documents))
+    made = {document["username"] for document in documents.table(MADE).all()}
+    return [*([] if people else ["admin"]), *(name for name in MACHINES if name not in made)]
+
+
+def _make(settings: Settings, documents: Documents, username: str) -> None:
+    """The account that is named like its role, with a password that stands in a secret of that name."""
+    if find(documents, username) is not None:
+        return
+    name = f"{username}-password"
+    password_hash = _hasher.hash(secret(settings, name, 18))
+    add(documents, username, password_hash, username, int((settings.secrets / name).stat().st_mtime))
 
 
 def _table(documents: Documents) -> SharedTable:

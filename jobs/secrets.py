@@ -10,7 +10,10 @@ from backend.settings import Settings
 ABOUT = {
     signing.NAME: "signs tokens; the newest key signs, and the one before it still verifies",
     "ui-cookie-key": "signs the app's cookie",
-    "admin-password": "the password of admin as it was made here; one that admin has set since stands nowhere",
+    "admin-password": "the password of admin as it was made here; one that was set since stands nowhere",
+    "feeder-password": "the same of feeder, the account of what sends observations",
+    "alerts-password": "the same of alerts, the account of what posts alerts",
+    "metrics-password": "the same of metrics, the account of what reads /metrics",
 }
 
 
@@ -31,7 +34,7 @@ def main(words: list[str] | None = None) -> int:
 def _listing(here: Settings) -> str:
     rows = [f"The secrets of {here.home} are in {here.secrets}, one file each:"]
     for name, about in ABOUT.items():
-        rows.append(f"  {name:15s} {'' if (here.secrets / name).exists() else '(not there yet) '}{about}")
+        rows.append(f"  {name:16s} {'' if (here.secrets / name).exists() else '(not there yet) '}{about}")
     return "\n".join(rows)
 
 

@@ -29,7 +29,7 @@ class Served:
     def over(cls, world: World, password_hash: str) -> "Served":
         """A new process, as a second worker would be."""
         documents = open_documents(world.settings.documents)
-        for role in ("viewer", "analyst", "operator", "admin", "feeder", "alerts"):
+        for role in accounts.ROLES:
             if accounts.find(documents, role) is None:
                 accounts.add(documents, role, password_hash, role, NOON)
         app = create_app(world.settings, lambda: NOON)

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from backend import accounts, settings
+from backend.settings import Settings
 from backend.store.documents import Documents, open_documents
 
 PASSWORD = "a long enough one"
+FIRST = ["admin", "alerts", "feeder", "metrics"]
 
 
 @pytest.fixture(name="documents")
@@ -92,7 +94,11 @@ def _first_start(home: str, start: object) -> None:
     accounts.first_start(installation, documents)
 
 
-def test_processes_that_start_together_agree_on_one_admin_and_one_key(tmp_path: Path) -> None:
+def password_of(installation: Settings, name: str) -> str:
+    return (installation.secrets / f"{name}-password").read_text(encoding="utf-8").strip()
+
+
+def test_processes_that_start_together_agree_on_one_account_each_and_one_key(tmp_path: Path) -> None:
     spawn = multiprocessing.get_context("spawn")
     start = spawn.Barrier(4)
     processes = [spawn.Process(target=_first_start, args=(str(tmp_path / "home"), start)) for _ in range(4)]
@@ -103,15 +109,10 @@ def test_processes_that_start_together_agree_on_one_admin_and_one_key(tmp_path: 
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     installation = settings.load({"PUSHBACK_HOME": str(tmp_path / "home")})
     documents = open_documents(installation.documents)
-    assert len(documents.table("accounts")) == 1
-    password = (installation.secrets / "admin-password").read_text(encoding="utf-8").strip()
-    admin = accounts.verify(documents, "admin", password)
-    assert admin is not None and admin.role == "admin"
-    assert sorted(path.name for path in installation.secrets.iterdir()) == [
-        "admin-password",
-        "jwt-key",
-        "ui-cookie-key",
-    ]
+    assert [(one.username, one.role) for one in accounts.listing(documents)] == [(name, name) for name in FIRST]
+    assert all(accounts.verify(documents, name, password_of(installation, name)) for name in FIRST)
+    secrets = ["jwt-key", "ui-cookie-key", *(f"{name}-password" for name in FIRST)]
+    assert sorted(path.name for path in installation.secrets.iterdir()) == sorted(secrets)
     assert {path.stat().st_mode & 0o777 for path in installation.secrets.iterdir()} == {0o600}
 
 
@@ -123,4 +124,28 @@ def test_a_later_start_changes_neither_secrets_nor_accounts(tmp_path: Path) -> N
     stored = installation.documents.read_bytes()
     accounts.first_start(installation, documents)
     assert {path.name: path.read_bytes() for path in installation.secrets.iterdir()} == before
+    assert installation.documents.read_bytes() == stored
+
+
+def test_an_installation_from_before_there_were_machines_gets_them(tmp_path: Path) -> None:
+    installation = settings.load({"PUSHBACK_HOME": str(tmp_path / "home")})
+    documents = open_documents(installation.documents)
+    anna = accounts.add(documents, "anna", "her hash", "admin", 0)
+    accounts.first_start(installation, documents)
+    made = {one.username: one for one in accounts.listing(documents)}
+    assert made.pop("anna") == anna and sorted(made) == sorted(accounts.MACHINES)
+    assert accounts.verify(documents, "feeder", password_of(installation, "feeder")) == made["feeder"]
+    assert not (installation.secrets / "admin-password").exists(), "an admin was there, and got no second password"
+
+
+def test_what_an_admin_made_of_a_machine_stays_so(tmp_path: Path) -> None:
+    installation = settings.load({"PUSHBACK_HOME": str(tmp_path / "home")})
+    documents = open_documents(installation.documents)
+    accounts.first_start(installation, documents)
+    made = {one.username: one.id for one in accounts.listing(documents)}
+    accounts.disable(documents, made["feeder"])
+    accounts.reset_password(documents, made["alerts"], PASSWORD)
+    documents.table("accounts").remove(doc_ids=[made["metrics"]])  # type: ignore[list-item]
+    stored = installation.documents.read_bytes()
+    accounts.first_start(installation, documents)
     assert installation.documents.read_bytes() == stored
