@@ -127,7 +127,7 @@ def reset_password(documents: Documents, identity: str, password: str) -> None:
 
 
 def first_start(settings: Settings, documents: Documents) -> None:
-    """Makes the secrets that are missing (mode 0600), `admin` where no person has an account, and the machines' accounts.
+    """Makes the secrets that are missing (mode 0600), `admin` where no person has an account, and the machines' own.
 
     A machine's account is made once in the life of an installation: whatever an admin makes of it later stays. Any
     number of processes may call it at once and whenever they start.
