@@ -2,11 +2,11 @@
 
 Columns: carrier, flight, origin, dest, scheduled_departure (ISO 8601 with zone), and if known scheduled_arrival; `id`
 alone will do for flights whose schedule is stored. Each row of the input is a row of the output; one that could not be
-scored has the reason in `error` in place of a probability.
+scored has the reason in `error` in place of a probability. A cell that a spreadsheet would run as a formula gets an
+apostrophe before it.
 """
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,40 +16,39 @@ from sqlalchemy import Connection
 
 from backend import clock
 from backend import settings as settings_module
-from backend.flights import asked, features
-from backend.flights.asked import Fault, Schedule
-from backend.model import scoring
+from backend.model.bulk import Scorer
 from backend.model.serving import NoChampionError, Serving
+from backend.settings import Settings
 from backend.store import events as log
-from backend.store import migrate, schedules, sql
+from backend.store import migrate, sql
 from backend.store.blobs import Blobs
-
-ADDED = ("as_of", "lead_time_minutes", "probability", "band", "model_version", "error")
-CHUNK = 10_000
-
-
-def score(connection: Connection, serving: Serving, rows: Sequence[dict[str, str]], as_of: int) -> list[dict[str, str]]:
-    """Each row with ADDED. Raises NoChampionError where nothing serves."""
-    answers = [dict(row) | dict.fromkeys(ADDED, "") | {"as_of": clock.iso(as_of) or ""} for row in rows]
-    resolved = schedules.resolve(connection, [asked.from_row(row) for row in rows], as_of)
-    good = [(place, found) for place, found in enumerate(resolved) if isinstance(found, Schedule)]
-    answer = serving.answer(connection, features.flights_of([schedule.plan for _, schedule in good]), as_of)
-    for (place, schedule), probability in zip(good, answer.probability.tolist(), strict=True):
-        answers[place] |= {
-            "lead_time_minutes": str((schedule.departure - as_of) // clock.MINUTE),
-            "probability": repr(probability),
-            "band": scoring.band(probability),
-            "model_version": str(answer.version),
-        }
-    for row, found, said in zip(rows, resolved, answers, strict=True):
-        if isinstance(found, list):
-            said["error"] = "; ".join(_in_words(row, fault) for fault in found)
-    return answers
+from jobs import scoring
+from jobs.scoring import Tally
 
 
-def _in_words(row: dict[str, str], fault: Fault) -> str:
-    value = row.get(fault.field)
-    return f"{fault.field}: {value} {fault.reason}" if value else f"{fault.field} {fault.reason}"
+def predict(settings: Settings, flights: Path, output: Path, asked_as_of: datetime | None) -> tuple[Tally, int]:
+    """Writes `output`, and returns what became of the rows and as of when. Raises NoChampionError, ValueError and
+    OSError where nothing can be scored."""
+    engine = sql.open_engine(settings.database_url)
+    migrate.upgrade(engine)
+    with engine.connect() as connection, flights.open("rb") as handle:
+        as_of = _moment(connection, asked_as_of)
+        scorer = Scorer.now(connection, Serving(Blobs(settings.blobs)), as_of)
+        with (
+            output.open("wb") as target,
+            scoring.csv_files(handle, flights.stat().st_size, target) as (source, sink),
+        ):
+            return scoring.score_file(connection, scorer, source, sink, lambda *_: None), as_of
+
+
+def _moment(connection: Connection, asked: datetime | None) -> int:
+    now = log.data_clock(connection)
+    if now is None:
+        raise NoChampionError("There are no facts yet: run python -m jobs.ingest.")
+    as_of = now if asked is None else clock.to_epoch(asked)
+    if as_of > now:
+        raise ValueError(f"--as-of is in the future: the data clock stands at {clock.iso(now)}")
+    return as_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,47 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.output.exists() and options.flights.exists() and options.output.samefile(options.flights):
         parser.error("--output is the file of the flights itself: choose another")
-    settings = settings_module.load()
-    engine = sql.open_engine(settings.database_url)
-    migrate.upgrade(engine)
-    serving = Serving(Blobs(settings.blobs))
-    refused: list[tuple[int, str]] = []
-    count = 0
     try:
-        with (
-            options.flights.open(newline="", encoding="utf-8-sig") as source,
-            options.output.open("w", newline="", encoding="utf-8") as target,
-            engine.connect() as connection,
-        ):
-            now = log.data_clock(connection)
-            if now is None:
-                raise NoChampionError("There are no facts yet: run python -m jobs.ingest.")
-            as_of = now if options.as_of is None else clock.to_epoch(options.as_of)
-            if as_of > now:
-                raise ValueError(f"--as-of is in the future: the data clock stands at {clock.iso(now)}")
-            reader = csv.DictReader(source, restval="")
-            known = [name for name in reader.fieldnames or [] if name not in ADDED]
-            writer = csv.DictWriter(target, [*known, *ADDED], extrasaction="ignore")
-            writer.writeheader()
-            rows = list(reader)
-            for start in range(0, len(rows), CHUNK):
-                answers = score(connection, serving, rows[start : start + CHUNK], as_of)
-                writer.writerows(answers)
-                # The header is line 1.
-                lines = enumerate(answers, start=start + 2)
-                refused += [(line, answer["error"]) for line, answer in lines if answer["error"]]
-            count = len(rows)
-    except (NoChampionError, ValueError, OSError, csv.Error) as error:
+        tally, as_of = predict(settings_module.load(), options.flights, options.output, options.as_of)
+    except (NoChampionError, ValueError, OSError) as error:
         print(f"Nothing was scored: {error}", file=sys.stderr)
         return 2
-    print(
-        f"{count - len(refused):,} of {count:,} flights scored as of {clock.iso(as_of)}; they are in {options.output}"
-    )
-    for line, reason in refused[:20]:
+    print(f"{tally.scored:,} of {tally.rows:,} flights scored as of {clock.iso(as_of)}; they are in {options.output}")
+    for line, reason in tally.errors:
         print(f"  line {line}: {reason}", file=sys.stderr)
-    if len(refused) > 20:
-        print(f"  and {len(refused) - 20:,} more: see the column error", file=sys.stderr)
-    return (2 if len(refused) == count else 1) if refused else 0
+    if tally.refused > len(tally.errors):
+        print(f"  and {tally.refused - len(tally.errors):,} more: see the column error", file=sys.stderr)
+    return (1 if tally.scored else 2) if tally.refused else 0
 
 
 if __name__ == "__main__":

@@ -137,6 +137,18 @@ def _in_words(question: Question) -> str:
     return " ".join((question.dest, *map(str, times)))
 
 
+def missing_columns(names: Collection[str]) -> str | None:
+    """A sentence where a file with these columns cannot say which flights are meant, else None."""
+    missing = [name for name in SCHEDULE_FIELDS if name not in names]
+    if not missing or "id" in names:
+        return None
+    has = ", ".join(names)
+    return (
+        f"The file lacks the columns {', '.join(missing)}: it needs a header with id, or with"
+        f" {', '.join(SCHEDULE_FIELDS)}. It has {has[:200]!r}; cells are separated by commas."
+    )
+
+
 def from_row(row: Mapping[str, str]) -> Question | list[Fault]:
     """The question in a row of a file, or what cannot be read in it. An `id` counts before a schedule."""
     if row.get("id"):

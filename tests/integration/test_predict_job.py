@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from backend import clock
 from backend.store import sql
-from jobs import predict
+from jobs.files.table import ADDED
 from jobs.launch import parts
 from tests.conftest import World
 
@@ -69,7 +69,7 @@ def test_good_rows_are_scored_alike_by_schedule_and_by_id(
     assert by_schedule.returncode == 0, by_schedule.stderr
     assert "3 of 3 flights scored" in by_schedule.stdout
     risks = read(tmp_path / "out.csv")
-    assert list(risks[0]) == [*COLUMNS, "note", *predict.ADDED]
+    assert list(risks[0]) == [*COLUMNS, "note", *ADDED]
     assert [row["note"] for row in risks] == ["row, 0", "row, 1", "row, 2"]
     for row in risks:
         assert 0 < float(row["probability"]) < 1 and row["band"] in {"low", "medium", "high"}
@@ -124,7 +124,7 @@ def test_no_good_row_is_status_2_and_an_empty_file_is_none_to_score(
     assert run(world_copy, bad, "--output", tmp_path / "out.csv").returncode == 2
     empty = run(world_copy, write(tmp_path / "empty.csv", COLUMNS, []), "--output", tmp_path / "none.csv")
     assert empty.returncode == 0 and "0 of 0 flights scored" in empty.stdout, empty.stderr
-    assert (tmp_path / "none.csv").read_text(encoding="utf-8").strip() == ",".join([*COLUMNS, *predict.ADDED])
+    assert (tmp_path / "none.csv").read_text(encoding="utf-8").strip() == ",".join([*COLUMNS, *ADDED])
 
 
 def test_the_input_is_never_overwritten(world_copy: World, stored: list[dict[str, str]], tmp_path: Path) -> None:
