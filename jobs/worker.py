@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from backend import clock
 from backend import settings as settings_module
@@ -31,6 +32,7 @@ KINDS = MappingProxyType(
         "mirror": "jobs.mirror",
         "backtest": "jobs.policies",
         "performance": "jobs.performance",
+        "batch": "jobs.batch",
     }
 )
 POLL_SECONDS = 0.5
@@ -106,8 +108,8 @@ def _do(settings: Settings, claim: Claim, module: str, over: threading.Event, lo
             claim.progress(fraction, message)
             written = time.monotonic()
 
+    params = {**claim.params, "actor": claim.owner, "job": claim.id, "fence": claim.fence}
     try:
-        params = {**claim.params, "actor": claim.owner, "job": claim.id}
         result = importlib.import_module(module).run(settings, params, progress, claim.check)
         claim.finish(result)
         log.info("job %s (%s) is done", claim.id, claim.kind)
@@ -117,6 +119,7 @@ def _do(settings: Settings, claim: Claim, module: str, over: threading.Event, lo
         log.exception("job %s (%s) failed", claim.id, claim.kind)
         _fail(claim, error)
     finally:
+        _tidy(settings, params, module)
         over.set()
 
 
@@ -127,6 +130,16 @@ def _fail(claim: Claim, error: BaseException) -> None:
         claim.fail(sentence)
     except (LostClaim, OperationalError):
         log.exception("job %s: its failure could not be written down", claim.id)
+
+
+def _tidy(settings: Settings, params: Mapping[str, Any], module: str) -> None:
+    """Lets a job whose module has a `tidy` delete what is needed no more, however the attempt went."""
+    try:
+        tidy = getattr(importlib.import_module(module), "tidy", None)
+        if tidy is not None:
+            tidy(settings, params)
+    except (ImportError, OSError, SQLAlchemyError):
+        log.exception("job %s: what it has left behind stays for now", params["job"])
 
 
 def _give_back(claim: Claim) -> None:
