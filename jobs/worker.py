@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import InternalError, OperationalError, SQLAlchemyError
 
 from backend import clock
 from backend import settings as settings_module
@@ -37,6 +37,8 @@ KINDS = MappingProxyType(
 )
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM
+# What a database says that is away, or that has ended a transaction in which this process froze.
+UNREACHABLE = (OperationalError, InternalError)
 PROGRESS_SECONDS = 0.5  # progress is written this often at most: every write waits for the disk
 
 
@@ -69,7 +71,7 @@ def work(settings: Settings, kinds: Mapping[str, str], lease_seconds: int, stop:
     while not stop.is_set():
         try:
             claim = jobs.claim(engine, list(kinds), lease_seconds)
-        except OperationalError:
+        except UNREACHABLE:
             log.exception("the database cannot be reached: trying again")
             time.sleep(5 * POLL_SECONDS)
             continue
@@ -128,7 +130,7 @@ def _fail(claim: Claim, error: BaseException) -> None:
     sentence = said if said and isinstance(error, ValueError | RuntimeError) else f"{type(error).__name__}: {said}"
     try:
         claim.fail(sentence)
-    except (LostClaim, OperationalError):
+    except (LostClaim, *UNREACHABLE):
         log.exception("job %s: its failure could not be written down", claim.id)
 
 
@@ -146,7 +148,7 @@ def _give_back(claim: Claim) -> None:
     try:
         claim.release()
         log.info("job %s (%s) goes back to the queue", claim.id, claim.kind)
-    except (LostClaim, OperationalError):
+    except (LostClaim, *UNREACHABLE):
         log.exception("job %s could not be given back: its lease will end", claim.id)
 
 
@@ -159,7 +161,7 @@ def _beat(claim: Claim, over: threading.Event, lost: threading.Event) -> None:
             if not over.is_set():
                 lost.set()
             return
-        except OperationalError:
+        except UNREACHABLE:
             log.exception("job %s: the lease could not be renewed: trying again", claim.id)
 
 

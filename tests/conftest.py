@@ -34,10 +34,10 @@ def forget_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that stands in a world runs on SQLite and on PostgreSQL, unless its mark says why on SQLite alone."""
+    """Every test that stands in a world runs on SQLite and on PostgreSQL, unless its mark says why on one alone."""
     if "databases" in metafunc.fixturenames:
-        only_sqlite = metafunc.definition.get_closest_marker("sqlite") is not None
-        kinds = databases_module.KINDS[:1] if only_sqlite else databases_module.KINDS
+        only = [kind for kind in databases_module.KINDS if metafunc.definition.get_closest_marker(kind) is not None]
+        kinds = only or databases_module.KINDS
         metafunc.parametrize("databases", kinds, indirect=True, scope="session")
 
 

@@ -15,6 +15,9 @@ from backend.store.statements import Statement
 LEASE_SECONDS = 30  # how long a worker may say nothing before its job is somebody else's
 MAXIMUM_ATTEMPTS = 3
 UNFINISHED = ("queued", "running")
+# A worker that freezes inside of a transaction would keep its job's row locked for ever, and nobody could take over.
+FROZEN_SECONDS = 60
+_LET_GO = text(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'")
 table = sql.jobs
 ORDER = Order("jobs", table.c.id, {"created_at": table.c.created_at})
 NEWEST = Page("-created_at", 50)
@@ -50,14 +53,20 @@ def enqueue(
 
 
 def add(
-    connection: Connection, kind: str, params: Mapping[str, Any], owner: str, now: int, dedupe_key: str | None = None
+    connection: Connection,
+    kind: str,
+    params: Mapping[str, Any],
+    owner: str,
+    now: int,
+    dedupe_key: str | None = None,
+    identity: str | None = None,
 ) -> dict[str, Any]:
-    """The same in the caller's write transaction."""
+    """The same in the caller's write transaction, and with an id of the caller's (a new UUID) where it gives one."""
     found = None if dedupe_key is None else _unfinished(connection, dedupe_key)
     if found is not None:
         return found
     job = {
-        "id": str(uuid.uuid4()),
+        "id": identity or str(uuid.uuid4()),
         "kind": kind,
         "params": dict(params),
         "state": "queued",
@@ -97,6 +106,13 @@ def count(engine: Engine, state: str) -> int:
     """How many jobs are in that state."""
     with engine.connect() as connection:
         return connection.execute(select(func.count()).where(table.c.state == state)).scalar_one()
+
+
+def count_unfinished(engine: Engine, owner: str, kind: str) -> int:
+    """How many jobs of that kind an account has queued or running."""
+    mine = (table.c.owner == owner, table.c.kind == kind, table.c.state.in_(UNFINISHED))
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).where(*mine)).scalar_one()
 
 
 def cancel(engine: Engine, identity: str, now: int) -> dict[str, Any] | None:
@@ -158,6 +174,8 @@ class Claim:
             self._change(connection, {**values, "lease_until": database_now(connection) + self.lease_seconds})
 
     def _change(self, connection: Connection, values: dict[str, Any]) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.execute(_LET_GO)
         mine = (table.c.id == self.id, table.c.fence == self.fence, table.c.state == "running")
         if connection.execute(update(table).where(*mine).values(values)).rowcount == 0:
             raise LostClaim(f"job {self.id} was cancelled or has gone to another worker")

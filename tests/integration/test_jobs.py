@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, text, update
+from sqlalchemy.exc import InternalError
 
 from backend.store import jobs, sql
 from backend.store.jobs import Claim, LostClaim
@@ -210,3 +211,18 @@ def test_workers_that_claim_at_once_never_get_the_same_job(queue: Engine) -> Non
 def test_the_databases_clock_is_the_wall_clock_in_whole_seconds(queue: Engine) -> None:
     with queue.connect() as connection:
         assert abs(jobs.database_now(connection) - time.time()) < 5
+
+
+@pytest.mark.postgresql("since SQLite's one writer would hold everything")
+def test_a_transaction_in_which_a_worker_froze_does_not_keep_its_job_for_ever(
+    queue: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_LET_GO", text("SET LOCAL idle_in_transaction_session_timeout = '300ms'"))
+    identity = enqueue(queue)
+    frozen = claim(queue, lease_seconds=1)
+    with pytest.raises(InternalError), sql.writing(queue) as connection:
+        frozen.check(connection)
+        time.sleep(2.5)
+        second = claim(queue)
+        connection.execute(select(1))
+    assert (second.id, second.fence) == (identity, frozen.fence + 1)
