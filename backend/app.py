@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from apiflask import APIFlask
-from flask import Response, request
+from flask import Response, g, request
 
 from backend import clock
 from backend import settings as settings_module
@@ -11,6 +11,7 @@ from backend.api import (
     accounts,
     answers,
     backtests,
+    batches,
     context,
     decisions,
     deployments,
@@ -28,11 +29,13 @@ from backend.api import (
     promotions,
     quality,
     request_log,
+    results,
     schemas,
     sessions,
     status,
     tokens,
     training,
+    uploads,
     webhooks,
 )
 from backend.settings import Settings
@@ -43,6 +46,7 @@ BLUEPRINTS = (
     sessions.bp,
     accounts.bp,
     predictions.bp,
+    batches.bp,
     answers.bp,
     flights.bp,
     models.bp,
@@ -59,6 +63,7 @@ BLUEPRINTS = (
     policies.bp,
     performance.bp,
     jobs.bp,
+    results.bp,
 )
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024
 # /docs draws itself with a script and styles in its page; nothing else that is answered here is a document.
@@ -89,6 +94,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     openapi.register(app)
     app.before_request(_read_the_body)
     app.after_request(_secure)
+    app.after_request(_drain)
     request_log.register(app)
     return app
 
@@ -98,7 +104,15 @@ def _read_the_body() -> None:
 
     What is left there when the answer goes out makes the server end the connection, perhaps under the next request.
     """
-    request.get_data(cache=True)
+    if not uploads.is_streamed():
+        request.get_data(cache=True)
+        g.body_is_read = True
+
+
+def _drain(response: Response) -> Response:
+    """The same for a body that is too large to be read, or that was refused before it was."""
+    uploads.drain()
+    return response
 
 
 def _secure(response: Response) -> Response:

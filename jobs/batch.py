@@ -15,8 +15,7 @@ from backend.settings import Settings
 from backend.store import batches, jobs, sql
 from backend.store.blobs import Blobs
 from jobs import scoring
-from jobs.files.parquet_file import ParquetSink, ParquetSource
-from jobs.files.table import FileRefusedError, Sink, Source
+from jobs.files.table import FileRefusedError
 
 LOST_AFTER = 6 * clock.HOUR  # an upload that is no job's by then never will be
 
@@ -39,7 +38,7 @@ def run(
     batches.forget_older_results(blobs, job, number)
     as_of = clock.to_epoch(datetime.fromisoformat(params["as_of"]))
     progress(0.0, "Reading what is known")
-    upload, result = batches.upload(job, file_format), batches.result(job, number, file_format)
+    upload, result = batches.upload(job), batches.result(job, number, file_format)
     try:
         with engine.connect() as connection, _opened(blobs, upload) as handle, blobs.writing(result) as target:
             scorer = Scorer.now(connection, Serving(blobs), as_of)
@@ -48,7 +47,7 @@ def run(
             def done(share: float, rows: int) -> None:
                 progress(share, f"{rows:,} rows done")
 
-            with _files(file_format, handle, blobs.size(upload), target) as (source, sink):
+            with scoring.files(file_format, handle, blobs.size(upload), target) as (source, sink):
                 tally = scoring.score_file(connection, scorer, source, sink, done)
             with sql.writing(engine) as writer:
                 fence(writer)
@@ -84,7 +83,7 @@ def tidy(settings: Settings, params: dict[str, Any]) -> None:
         elif row["fence"] != params["fence"]:
             blobs.delete(batches.result(job, params["fence"], params["format"]))
         elif row["state"] == "done":
-            blobs.delete(batches.upload(job, params["format"]))
+            blobs.delete(batches.upload(job))
         batches.sweep(engine, blobs, clock.wall() - LOST_AFTER)
     finally:
         engine.dispose()
@@ -98,20 +97,3 @@ def _opened(blobs: Blobs, name: str) -> Iterator[IO[bytes]]:
         raise FileRefusedError("The file that was sent is not there any more: send it again.") from error
     with handle:
         yield handle
-
-
-@contextmanager
-def _files(file_format: str, handle: IO[bytes], size: int, target: IO[bytes]) -> Iterator[tuple[Source, Sink]]:
-    if file_format == "csv":
-        with scoring.csv_files(handle, size, target) as files:
-            yield files
-        return
-    source = ParquetSource(handle)
-    try:
-        sink = ParquetSink(target, source)
-        try:
-            yield source, sink
-        finally:
-            sink.close()
-    finally:
-        source.close()

@@ -1,4 +1,4 @@
-"""Scores a file of flights with the champion, no server running: FLIGHTS.csv in, RISKS.csv out.
+"""Scores a file of flights with the champion, no server running: FLIGHTS.csv in, RISKS.csv out; or Parquet in and out.
 
 Columns: carrier, flight, origin, dest, scheduled_departure (ISO 8601 with zone), and if known scheduled_arrival; `id`
 alone will do for flights whose schedule is stored. Each row of the input is a row of the output; one that could not be
@@ -36,7 +36,7 @@ def predict(settings: Settings, flights: Path, output: Path, asked_as_of: dateti
         scorer = Scorer.now(connection, Serving(Blobs(settings.blobs)), as_of)
         with (
             output.open("wb") as target,
-            scoring.csv_files(handle, flights.stat().st_size, target) as (source, sink),
+            scoring.files(scoring.format_of(handle), handle, flights.stat().st_size, target) as (source, sink),
         ):
             return scoring.score_file(connection, scorer, source, sink, lambda *_: None), as_of
 

@@ -1,8 +1,9 @@
 """Scores files of flights, by one version and one state of what is known: what `jobs.predict` and the API's batches
 share."""
 
+import importlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -14,6 +15,7 @@ from backend.flights.asked import Fault, Schedule
 from backend.model import scoring
 from backend.model.bulk import Scorer
 from backend.store import schedules
+from backend.store.batches import Format
 from jobs.files.csv_file import CsvSink, CsvSource
 from jobs.files.table import Answer, Row, Sink, Source
 
@@ -35,15 +37,24 @@ class Tally:
         return self.scored + self.refused
 
 
+def format_of(handle: IO[bytes]) -> Format:
+    """What a file is, by how it begins. It is left at its beginning."""
+    begins = handle.read(4)
+    handle.seek(0)
+    return "parquet" if begins == b"PAR1" else "csv"
+
+
 @contextmanager
-def csv_files(handle: IO[bytes], size: int, target: IO[bytes]) -> Iterator[tuple[Source, Sink]]:
-    """A CSV file that is read and one that is written. Raises FileRefusedError."""
-    source = CsvSource(handle, size)
-    sink = CsvSink(target, source)
-    try:
-        yield source, sink
-    finally:
-        sink.close()
+def files(file_format: str, handle: IO[bytes], size: int, target: IO[bytes]) -> Iterator[tuple[Source, Sink]]:
+    """A file of that format and `size` bytes that is read, and one that is written. Raises FileRefusedError."""
+    if file_format == "csv":
+        source = CsvSource(handle, size)
+        with closing(CsvSink(target, source)) as sink:
+            yield source, sink
+        return
+    parquet = importlib.import_module("jobs.files.parquet_file")  # a second, which a CSV file need not wait for
+    with closing(parquet.ParquetSource(handle)) as rows, closing(parquet.ParquetSink(target, rows)) as sink:
+        yield rows, sink
 
 
 def score_file(

@@ -10,7 +10,8 @@ from backend import clock
 from backend.api import context, paging
 from backend.api.auth import OPERATOR, VIEWER, auth, current_account
 from backend.api.errors import Problem
-from backend.store import jobs
+from backend.store import batches, jobs
+from backend.store.blobs import Blobs
 
 bp = APIBlueprint("jobs", __name__, tag="Jobs", url_prefix="/jobs")
 
@@ -76,7 +77,7 @@ def listing(query: Query) -> dict[str, Any]:
 @bp.output(Job)
 def get(identity: str) -> dict[str, Any]:
     """Watch a job"""
-    return as_json(_visible(identity))
+    return as_json(visible(identity))
 
 
 @bp.delete("/<identity>")
@@ -86,17 +87,20 @@ def get(identity: str) -> dict[str, Any]:
 def cancel(identity: str) -> dict[str, Any]:
     """Cancel a job
 
-    One that waits never begins; one that runs stops at its next step, and nothing that it does after this counts.
+    One that waits never begins; one that runs stops at its next step, and nothing that it does after this counts. A
+    file that was sent for it is deleted.
     """
     here = context.get()
-    _visible(identity)
+    visible(identity)
     job = jobs.cancel(here.engine, identity, here.now())
     if job is None or job["state"] != "cancelled":
         raise Problem(409, "The job has ended", "The job has ended already, so that there is nothing to cancel.")
+    batches.forget(Blobs(here.settings.blobs), identity)
     return as_json(job)
 
 
-def _visible(identity: str) -> dict[str, Any]:
+def visible(identity: str) -> dict[str, Any]:
+    """The job of the store with that id. Raises Problem 404 where there is none that this account may see."""
     account = current_account()
     job = jobs.get(context.get().engine, identity)
     if job is None or (account.role not in OPERATOR and job["owner"] != account.username):

@@ -17,6 +17,8 @@ OF_EVERY_BODY = {
     "413": "The body is larger than 2 MiB",
     "415": "The body has another content type",
 }
+# What a handler that reads its body itself says of it (bp.doc(extensions=...)): APIFlask knows only what it reads.
+REQUEST_BODY = "x-request-body"
 WITHOUT_ROLE = "The account's role may not do this"
 TOO_OFTEN = "Too many logins from this address have failed, or the account asks too often: `Retry-After` says when"
 BUSY = "Too many passwords are being checked: try again, or use a token"
@@ -47,6 +49,8 @@ def finish(spec: dict[str, Any]) -> dict[str, Any]:
 
 def _finish_operation(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
+    if REQUEST_BODY in operation:
+        operation["requestBody"] = operation.pop(REQUEST_BODY)
     if "requestBody" in operation:
         for status, description in OF_EVERY_BODY.items():
             responses.setdefault(status, {"description": description})

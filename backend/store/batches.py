@@ -21,9 +21,9 @@ def folder(job: str) -> str:
     return f"batches/{job}"
 
 
-def upload(job: str, file_format: str) -> str:
+def upload(job: str) -> str:
     """The name of what was sent."""
-    return f"{folder(job)}/upload.{file_format}"
+    return f"{folder(job)}/upload"
 
 
 def result(job: str, fence: int, file_format: str) -> str:

@@ -8,20 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import IO, NamedTuple
 
 from backend import clock
+from jobs.files import table
 from jobs.files.spreadsheet import safe
-from jobs.files.table import (
-    ADDED,
-    CHUNK_BYTES,
-    CHUNK_ROWS,
-    LONGEST_CELL,
-    MOST_ROWS,
-    Answer,
-    Chunk,
-    FileRefusedError,
-    Row,
-    check_columns,
-    too_many_rows,
-)
+from jobs.files.table import ADDED, Answer, Chunk, FileRefusedError, Row, check_columns, too_many_rows
 
 LONGEST_RECORD = 128 * 1024  # bytes of a row
 MOST_LINES = 50  # of a row: cells in quotes may hold line breaks
@@ -60,16 +49,16 @@ class CsvSource:
         own: list[list[str]] = []
         length = 0
         for count, record in enumerate(self._records, start=1):
-            if count > MOST_ROWS:
+            if count > table.MOST_ROWS:
                 raise too_many_rows()
             cells, fault = record.cells, record.fault or self._fault(record.cells)
             if fault:
                 wide = [*cells, *[""] * len(self.columns)][: len(self.columns)]
-                cells = [cell[:LONGEST_CELL] for cell in wide]
+                cells = [cell[: table.LONGEST_CELL] for cell in wide]
             rows.append(Row(record.line, dict(zip(self.columns, cells, strict=True)), fault))
             own.append([cells[place] for place in self.kept])
             length += sum(map(len, cells))
-            if len(rows) == CHUNK_ROWS or length > CHUNK_BYTES:
+            if len(rows) == table.CHUNK_ROWS or length > table.CHUNK_BYTES:
                 yield Chunk(rows, own)
                 rows, own, length = [], [], 0
         if rows:
@@ -79,8 +68,8 @@ class CsvSource:
         if len(cells) != len(self.columns):
             return f"the row has {len(cells)} cells, and the header {len(self.columns)}"
         for name, cell in zip(self.columns, cells, strict=True):
-            if len(cell) > LONGEST_CELL:
-                return f"{name} is longer than {LONGEST_CELL:,} characters"
+            if len(cell) > table.LONGEST_CELL:
+                return f"{name} is longer than {table.LONGEST_CELL:,} characters"
         return ""
 
 

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
@@ -78,6 +80,15 @@ def test_good_rows_are_scored_alike_by_schedule_and_by_id(
     by_id = run(world_copy, write(tmp_path / "ids.csv", ["id"], stored), "--output", tmp_path / "out2.csv")
     assert by_id.returncode == 0, by_id.stderr
     assert [row["probability"] for row in read(tmp_path / "out2.csv")] == [row["probability"] for row in risks]
+
+
+def test_parquet_comes_back_as_parquet(world_copy: World, stored: list[dict[str, str]], tmp_path: Path) -> None:
+    pq.write_table(pa.Table.from_pylist([{"id": row["id"]} for row in stored]), tmp_path / "in.parquet")
+    result = run(world_copy, tmp_path / "in.parquet", "--output", tmp_path / "out.parquet")
+    assert result.returncode == 0, result.stderr
+    table = pq.read_table(tmp_path / "out.parquet")
+    assert table.schema.names == ["id", *ADDED]
+    assert all(0 < probability < 1 for probability in table.column("probability").to_pylist())
 
 
 def test_each_bad_row_says_why_and_the_good_one_is_scored(

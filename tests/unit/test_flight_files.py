@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jobs.files import csv_file, table
+from jobs.files import table
 from jobs.files.csv_file import CsvSink, CsvSource
 from jobs.files.spreadsheet import safe
 from jobs.files.table import ADDED, Answer, FileRefusedError, Row
@@ -94,7 +94,7 @@ def test_a_header_that_does_not_say_which_flight_is_meant_is_refused(header: str
 
 
 def test_a_row_too_many_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "MOST_ROWS", 20)
+    monkeypatch.setattr(table, "MOST_ROWS", 20)
     assert len(rows(HEADER + "A,\n" * 20)) == 20
     with pytest.raises(FileRefusedError, match="send it in parts"):
         rows(HEADER + "A,\n" * 21)
@@ -133,7 +133,7 @@ def test_a_line_without_an_end_takes_no_memory(part: bytes) -> None:
 
 
 def test_chunks_of_long_rows_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_file, "CHUNK_BYTES", 5_000)
+    monkeypatch.setattr(table, "CHUNK_BYTES", 5_000)
     chunks = list(source(HEADER + ("A," + "x" * 900 + "\n") * 30).chunks())
     assert len(chunks) == 5 and sum(len(chunk.rows) for chunk in chunks) == 30
 
