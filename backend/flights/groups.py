@@ -71,6 +71,10 @@ class Carriers:
         self._sorted = np.concatenate([[-1], codes[order]])
         self._numbers = np.concatenate([[0], order + 1])
 
+    def and_also(self, codes: Ints) -> "Carriers":
+        """These, with their numbers, and after them those of `codes` that are new."""
+        return Carriers(np.concatenate([self.codes, np.setdiff1d(codes, self.codes)]))
+
     def numbers(self, codes: Ints) -> Ints:
         """The numbers of packed codes, shape (n,)."""
         place = self._sorted.searchsorted(codes, "right") - 1

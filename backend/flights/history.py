@@ -1,5 +1,6 @@
 """History as features need it: what was known of past flights as sums over windows, and the weather."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from backend.flights.contributions import contributions
 from backend.flights.facts import Facts, pair
 from backend.flights.groups import Carriers
 from backend.flights.places import Places
-from backend.flights.windows import WindowSums
+from backend.flights.windows import WindowSums, difference
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -46,6 +47,22 @@ class History:
         self.departures, self.outcomes = WindowSums(rows.departures), WindowSums(rows.outcomes)
         self.demand, self.overdue = WindowSums(rows.demand), WindowSums(rows.overdue)
         self.weather = _weather(facts)
+
+    def changed(self, before: Facts, after: Facts, hours: Facts) -> "History":
+        """This history where a few flights are not as in `before`, which is how it knows them, but as in `after`.
+
+        The weather is all of `hours`. Takes as long as there are such flights and hours, however long the history is.
+        Raises KeyError for an airport that `places` do not know.
+        """
+        new = copy.copy(self)
+        new.seq, new.weather = after.seq, _weather(hours)
+        new.carriers = self.carriers.and_also(after.carrier)
+        old, now = (contributions(facts, self.places, new.carriers) for facts in (before, after))
+        new.departures = WindowSums(difference(old.departures, now.departures), self.departures)
+        new.outcomes = WindowSums(difference(old.outcomes, now.outcomes), self.outcomes)
+        new.demand = WindowSums(difference(old.demand, now.demand), self.demand)
+        new.overdue = WindowSums(difference(old.overdue, now.overdue), self.overdue)
+        return new
 
 
 def _weather(facts: Facts) -> Weather:

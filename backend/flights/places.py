@@ -43,6 +43,9 @@ class Places:
         self._clocks = clocks(self.zones)
         self._distances: dict[tuple[int, int], float] = {}
 
+    def __len__(self) -> int:
+        return len(self._airports)
+
     def positions(self, codes: Ints) -> Ints:
         """Positions of packed codes, any shape. Raises KeyError for an airport that is not known."""
         positions = self._codes.searchsorted(codes, "right") - 1

@@ -2,7 +2,7 @@
 
 Integers, because sums of floats depend on where the summing started, and a feature has to be the same to the last bit
 whether it is computed for one flight or for a year. And because integers that were added can be taken away again: what
-changed since the sums were made may stand in a second, small layer (nothing makes one so far: history is made anew).
+changed since the sums were made stands in a second, small layer.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,16 @@ class Rows(NamedTuple):
     time: Ints
     values: Ints
     valid_to: Ints
+
+
+def difference(before: Rows, after: Rows) -> Rows:
+    """What makes the sums of `before` those of `after`."""
+    return Rows(
+        np.concatenate([before.key, after.key], axis=1),
+        np.concatenate([before.time, after.time], axis=-1),
+        np.concatenate([-before.values, after.values]),
+        np.concatenate([before.valid_to, after.valid_to]),
+    )
 
 
 class _Layer:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from backend.clock import HOUR, MINUTE
 from backend.flights import facts as facts_module
@@ -67,6 +67,11 @@ def final(departure: Ints, known_at: Ints, disrupted: Ints, until: int) -> npt.N
 def places(connection: Connection) -> Places:
     """The airports of the store."""
     return Places(Airport(*row) for row in connection.execute(select(sql.airports)))
+
+
+def count_places(connection: Connection) -> int:
+    """How many airports the store knows."""
+    return connection.scalar(select(func.count()).select_from(sql.airports)) or 0
 
 
 def load(connection: Connection, until: int, since: int = 0, seq: int | None = None) -> World:

@@ -1,7 +1,7 @@
 """The append-only log of facts, and its projections `flights` and `weather`, which can be rebuilt from it."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -82,6 +82,21 @@ def known_between(
 def recorded_after(connection: Connection, seq: int) -> Iterator[LogRow]:
     """Rows of the log that were recorded after `seq`, in order."""
     return _rows(connection, _LOG_ROW.where(sql.events.c.seq > seq).order_by(sql.events.c.seq))
+
+
+def about(
+    connection: Connection, subjects: Collection[str], until_seq: int, known_after: int, or_seq_after: int
+) -> list[LogRow]:
+    """What had been recorded about those subjects up to `until_seq`, by `seq`: what became known after a moment, and
+    whatever was recorded after another `seq`."""
+    columns = sql.events.c
+    found: list[LogRow] = []
+    for start in range(0, len(subjects), _ASKED_AT_ONCE):
+        some = list(subjects)[start : start + _ASKED_AT_ONCE]
+        statement = _LOG_ROW.where(columns.subject.in_(some), columns.seq <= until_seq)
+        wanted = (columns.known_at > known_after) | (columns.seq > or_seq_after)
+        found += _rows(connection, statement.where(wanted))
+    return sorted(found)
 
 
 _LOG_ROW = select(

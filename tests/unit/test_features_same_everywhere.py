@@ -18,7 +18,8 @@ from backend.flights.events import Event
 from backend.flights.facts import Facts, from_rows
 from backend.flights.features import Flights
 from backend.flights.history import History
-from backend.model import bundle, dataset, train
+from backend.model import bundle, dataset, recall, train
+from backend.model.recall import Recall
 from backend.model.scoring import Calibration, Encoder
 from backend.store import events as store
 from backend.store import sql
@@ -45,12 +46,18 @@ def make_log() -> list[Event]:
 @pytest.fixture(name="connection")
 def make_connection(engine: Engine, log: list[Event]) -> Iterator[Connection]:
     """A real store that recorded that log in its order, a part at a time."""
-    with sql.writing(engine) as connection:
-        connection.execute(insert(sql.airports), [airport._asdict() for airport in airports().values()])
-        for start in range(0, len(log), 1000):
-            store.append(connection, log[start : start + 1000])
+    record(engine, log)
     with engine.connect() as connection:
         yield connection
+
+
+def record(engine: Engine, log: list[Event]) -> None:
+    """Let the store record that, a part at a time, and know every airport."""
+    with sql.writing(engine) as connection:
+        every = [airport._asdict() for airport in airports().values()]
+        connection.execute(store.insert_for(connection)(sql.airports).on_conflict_do_nothing(), every)
+        for start in range(0, len(log), 1000):
+            store.append(connection, log[start : start + 1000])
 
 
 @pytest.fixture(name="whole")
@@ -127,6 +134,44 @@ def test_a_log_that_is_read_as_it_grows_gives_the_features_of_the_whole(
     flights, as_of = asked_over(log, date(2013, 3, 1), 40)
     histories = History(grown, places()), History(whole, places())
     assert_same(*(features.build(flights, as_of, history) for history in histories))
+
+
+@pytest.mark.parametrize("most", [0, 60, 100_000])
+def test_a_process_that_learns_as_the_log_grows_has_the_features_of_the_whole(
+    engine: Engine, log: list[Event], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(recall, "CHANGED_AT_MOST", most)
+    monkeypatch.setattr(recall, "CHANGED_PART_AT_MOST", 0)
+    rng = random.Random(most)
+    begun = 3 * len(log) // 4
+    record(engine, log[:begun])
+    mine, at = Recall(), sorted(rng.sample(range(begun, len(log)), 7))
+    for first, last in zip([begun, *at], [*at, len(log)], strict=True):
+        record(engine, log[first:last])
+        now = max(event.known_at for event in log[:last])
+        asked = features.flights_of(asked_about(log[:last], now, 30, rng))
+        as_of = np.full(len(asked), now, np.int64)
+        with engine.connect() as connection:
+            learned = mine.history(connection, now)
+            whole = History(from_rows(store.recorded_after(connection, 0)), places())
+        assert learned.seq == whole.seq
+        assert_same(features.build(asked, as_of, learned), features.build(asked, as_of, whole))
+
+
+def test_airports_that_come_while_it_runs_are_known(engine: Engine, log: list[Event]) -> None:
+    mine = Recall()
+    record(engine, log[:2000])
+    with engine.connect() as connection:
+        mine.history(connection, UNTIL)
+    with sql.writing(engine) as connection:
+        new = {**airports()["JFK"]._asdict(), "code": "ZZZ"}
+        connection.execute(insert(sql.airports), [new])
+        departure = log[2000].known_at + DAY
+        store.append(connection, [events.scheduled("2013-02-20.UA.1.JFK", departure, departure + HOUR, "ZZZ")])
+    flights = features.flights_of([("UA", 1, "JFK", "ZZZ", departure, None)])
+    with engine.connect() as connection:
+        known = mine.history(connection, UNTIL)
+    assert features.build(flights, flights.departure - HOUR, known).shape == (1, len(features.names()))
 
 
 def test_a_fact_that_is_recorded_before_its_schedule_waits_for_it() -> None:
