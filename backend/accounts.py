@@ -27,6 +27,11 @@ USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _hasher = PasswordHasher()
 
 
+def roles_up_to(role: str) -> tuple[str, ...]:
+    """What an account of that role may let somebody else be: a person at most what that person is."""
+    return PEOPLE[: PEOPLE.index(role) + 1] if role in PEOPLE else (role,)
+
+
 @dataclass(frozen=True)
 class Account:
     """One account. `id` is a UUID. `credentials_version` grows when what was given out before must end."""

@@ -10,6 +10,7 @@ from backend import settings as settings_module
 from backend.api import (
     accounts,
     answers,
+    api_tokens,
     backtests,
     batches,
     context,
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     tokens.bp,
     sessions.bp,
     accounts.bp,
+    api_tokens.bp,
     predictions.bp,
     batches.bp,
     answers.bp,

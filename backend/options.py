@@ -43,7 +43,7 @@ class Limits(Options):
     longest_wait_seconds: int = Field(default=900, ge=1, le=86_400, description="waits double, up to this")
     remembered_minutes: int = Field(default=60, ge=1, le=1440, description="after the first failure; a success forgets")
     costly_an_hour: int = Field(
-        default=300, ge=1, le=1_000_000, description="trainings, back-tests, uploads and new accounts of an account"
+        default=300, ge=1, le=1_000_000, description="trainings, back-tests, uploads, new accounts and API tokens"
     )
 
 

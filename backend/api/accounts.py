@@ -68,17 +68,19 @@ def _shown(account: Account) -> dict[str, Any]:
     return {name: getattr(account, name) for name in ("id", "username", "role", "disabled")}
 
 
-def _existing(identity: str) -> Account:
+def existing(identity: str) -> Account:
+    """The account with that id as it is now. Raises Problem 404 where there is none."""
     found = accounts.by_id(context.get().documents, identity)
     if found is None:
         raise Problem(404, "No such account", "No account has this id: GET /accounts lists them.")
     return found
 
 
-def _note(what: str, account: Account) -> None:
+def note(what: str, account: Account, **more: Any) -> None:
     """Write into the ledger who did it to whom; never a password."""
     here, who = context.get(), current_account().username
-    summary, evidence = f"{who} {what} the account {account.username}", {"account": account.id, "role": account.role}
+    summary = f"{who} {what} the account {account.username}"
+    evidence = {"account": account.id, "role": account.role, **more}
     with sql.writing(here.engine) as connection:
         ledger.decide(connection, "account", here.now(), log.data_clock(connection), who, summary, evidence)
 
@@ -110,7 +112,7 @@ def create(new: New) -> tuple[dict[str, Any], int, dict[str, str]]:
         made = accounts.create(here.documents, new.username, new.password, new.role, here.now())
     except ValueError as error:
         raise Problem(422, "Not created", f"{error}.") from error
-    _note(f"created as {new.role}", made)
+    note(f"created as {new.role}", made)
     return _shown(made), 201, {"Location": url_for("accounts.get", identity=made.id)}
 
 
@@ -119,7 +121,7 @@ def create(new: New) -> tuple[dict[str, Any], int, dict[str, str]]:
 @bp.output(Shown)
 def get(identity: str) -> dict[str, Any]:
     """One account"""
-    return _shown(_existing(identity))
+    return _shown(existing(identity))
 
 
 @bp.patch("/<identity>")
@@ -133,20 +135,20 @@ def patch(identity: str, change: Change) -> dict[str, Any]:
     Disable it or let it in again, give it another role or another password. Whatever it had opened (sessions, tokens)
     ends within five seconds, in every process.
     """
-    documents, account = context.get().documents, _existing(identity)
+    documents, account = context.get().documents, existing(identity)
     try:
         if change.password is not None:
             accounts.reset_password(documents, identity, change.password)
-            _note("gave another password to", account)
+            note("gave another password to", account)
     except ValueError as error:
         raise Problem(422, "Not changed", f"{error}.") from error
     try:
         if change.role is not None and change.role != account.role:
             accounts.give_role(documents, identity, change.role)
-            _note(f"gave the role {change.role} to", account)
+            note(f"gave the role {change.role} to", account)
         if change.disabled is not None and change.disabled != account.disabled:
             (accounts.disable if change.disabled else accounts.enable)(documents, identity)
-            _note("disabled" if change.disabled else "enabled", account)
+            note("disabled" if change.disabled else "enabled", account)
     except ValueError as error:
         raise Problem(409, "Not changed", f"{error}.") from error
-    return _shown(_existing(identity))
+    return _shown(existing(identity))

@@ -1,27 +1,20 @@
-"""Who is asking: HTTP Basic or a Bearer JWT, the roles, and what a token says.
-
-A JWT names a row of `sessions`. On every request that row must not be revoked or over, and its account must be as it
-was when the session began: not disabled, its password not reset.
-"""
+"""Who is asking: HTTP Basic or a Bearer token, and the roles."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import jwt
 from apiflask import HTTPBasicAuth, HTTPTokenAuth
 from apiflask.security import MultiAuth
 from flask import Response, request
-from jwt.types import Options
 
 from backend import accounts
 from backend.accounts import Account
 from backend.api import context
 from backend.api.attempts import Attempts
+from backend.api.bearers import account_of_token, refused
 from backend.api.errors import Problem, answer
-from backend.store import sessions
-from backend.store.sessions import Session
 
 ADMIN = ["admin"]
 OPERATOR = ["operator", *ADMIN]
@@ -31,10 +24,6 @@ FEEDER = ["feeder"]
 ALERTS = ["alerts"]
 METRICS = ["metrics"]
 
-ALGORITHM = "HS256"
-ISSUER = "pushback"
-AUDIENCE = "pushback-api"
-CHALLENGE = 'Bearer realm="Pushback", Basic realm="Pushback", charset="UTF-8"'
 PARALLEL_PASSWORD_CHECKS = 2  # an Argon2 check takes 0.1 s of a core and 64 MiB
 PATIENCE_SECONDS = 1.0
 
@@ -49,7 +38,7 @@ class _Basic(HTTPBasicAuth):
         return request.headers.get("Authorization", "").split(" ", 1)[0].lower() == "basic"
 
 
-bearer = HTTPTokenAuth(description="A token from POST /token or POST /sessions/token.")
+bearer = HTTPTokenAuth(description="A token from POST /token, POST /sessions/token or POST /accounts/me/tokens.")
 basic = _Basic(description="Name and password of an account. Each request costs 0.1 s: scripts ask for a token.")
 auth = MultiAuth(bearer, basic)
 
@@ -93,60 +82,6 @@ def _busy() -> Problem:
     return Problem(503, "Busy", detail, headers={"Retry-After": "2"})
 
 
-def refused(detail: str) -> Problem:
-    """The 401 that says why."""
-    return Problem(401, "Not logged in", detail, headers={"WWW-Authenticate": CHALLENGE})
-
-
-def issue(account: Account, session: Session, now: int, seconds: int) -> str:
-    """A JWT for that account that ends with its session, or after so many seconds if that is sooner."""
-    claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
-        "sub": account.id,
-        "sid": session.id_hash,
-        "iat": now,
-        "exp": min(now + seconds, session.expires_at),
-    }
-    key = context.get().keys.newest()
-    return jwt.encode(claims, key.secret, ALGORITHM, {"kid": key.kid})
-
-
-def session_of(token: str) -> str:
-    """The hash of the session that a JWT of ours names. Raises Problem 401 for any other text, or one that is over."""
-    claims = claims_of(token)
-    if claims is None:
-        raise refused("The token is not one of this server's: ask for one at POST /token.")
-    if not isinstance(claims["exp"], int) or claims["exp"] <= context.get().now():
-        raise refused("The token is over: ask for another one.")
-    return str(claims["sid"])
-
-
-def claims_of(token: str) -> dict[str, Any] | None:
-    """What a JWT says, if a key of ours signed it; None for any other text. Whether it is over is not asked here."""
-    options: Options = {"require": ["iss", "aud", "sub", "sid", "iat", "exp"], "verify_exp": False, "verify_iat": False}
-    try:
-        kid = jwt.get_unverified_header(token).get("kid")
-        key = context.get().keys.find(kid) if isinstance(kid, str) else None
-        if key is None:
-            return None
-        return jwt.decode(token, key.secret, algorithms=[ALGORITHM], issuer=ISSUER, audience=AUDIENCE, options=options)
-    except jwt.InvalidTokenError:
-        return None
-
-
-def account_of(id_hash: str) -> tuple[Account, Session]:
-    """The account behind a session, as both are now. Raises Problem 401 if either has ended."""
-    here = context.get()
-    session = sessions.find(here.engine, id_hash, here.now())
-    account = None if session is None else accounts.by_id(here.documents, session.account)
-    if session is None or account is None or account.disabled:
-        raise refused("The session has ended: log in again.")
-    if account.credentials_version != session.credentials_version:
-        raise refused("The password was changed since: log in again.")
-    return account, session
-
-
 def current_account() -> Account:
     """Who asks, in a handler that is `auth_required`. Raises Problem 401 in any other."""
     account = auth.current_user
@@ -157,7 +92,7 @@ def current_account() -> Account:
 
 @bearer.verify_token
 def _verify_token(token: str) -> Account | None:
-    return account_of(session_of(token))[0] if token else None
+    return account_of_token(token) if token else None
 
 
 @basic.verify_password

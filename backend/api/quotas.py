@@ -30,8 +30,8 @@ def costly(handler: Callable[P, R]) -> Callable[P, R]:
         if not FixedWindowRateLimiter(here.counters).hit(allowed, account.id):
             seconds = here.counters.seconds_left(allowed.key_for(account.id))
             detail = (
-                f"This account may ask {allowed.amount} times an hour for trainings, back-tests, uploads and new "
-                f"accounts together: try again in {seconds} s."
+                f"This account may ask {allowed.amount} times an hour for trainings, back-tests, uploads, new "
+                f"accounts and API tokens together: try again in {seconds} s."
             )
             raise Problem(429, "Too often", detail, headers={"Retry-After": str(seconds)})
         return handler(*args, **kwargs)

@@ -8,7 +8,8 @@ from pydantic import BaseModel, Field
 
 from backend import clock
 from backend.api import context, schemas
-from backend.api.auth import account_of, check_password, issue, refused, session_of
+from backend.api.auth import check_password
+from backend.api.bearers import account_of, issue, refused, session_of
 from backend.api.tokens import Token
 from backend.store import sessions
 

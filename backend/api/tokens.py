@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from backend import clock
 from backend.accounts import Account
 from backend.api import context, oauth
-from backend.api.auth import account_of, check_password, claims_of, issue
+from backend.api.auth import check_password
+from backend.api.bearers import account_of, claims_of, issue
 from backend.api.errors import Problem
-from backend.store import refreshes, sessions
+from backend.store import api_tokens, refreshes, sessions, sql
 
 bp = APIBlueprint("tokens", __name__, tag="Log in", url_prefix="/token")
 ACCESS_SECONDS = 900
@@ -94,14 +95,16 @@ def new(grant: Grant) -> dict[str, Any]:
 def revoke(revocation: Revocation) -> dict[str, Any]:
     """End a token
 
-    A refresh token or an access token: all that came from the same password ends with it. What is no token, or has
-    ended, changes nothing and gets the same answer (RFC 7009).
+    A refresh token or an access token: all that came from the same password ends with it. An API token ends alone. What
+    is no token, or has ended, changes nothing and gets the same answer (RFC 7009).
     """
-    here, claims = context.get(), claims_of(revocation.token)
-    family = None if claims else refreshes.family_of(here.engine, revocation.token, here.now())
-    if claims:
+    here, token = context.get(), revocation.token
+    if (api_token := api_tokens.find(here.engine, token, here.now())) is not None:
+        with sql.writing(here.engine) as connection:
+            api_tokens.revoke(connection, api_token.account, api_token.id)
+    elif claims := claims_of(token):
         sessions.revoke(here.engine, str(claims["sid"]))
-    elif family:
+    elif family := refreshes.family_of(here.engine, token, here.now()):
         sessions.revoke(here.engine, family.id_hash)
     return {}
 

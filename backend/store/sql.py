@@ -275,6 +275,25 @@ sessions = Table(
     Index("sessions_account", "account"),
 )
 
+# What programs show in the place of a password: `token_hash` is its SHA-256, `last_used_day` the start of a day in UTC.
+# A token whose `credentials_version` is not its account's any more is worth nothing (see backend/store/api_tokens.py).
+api_tokens = Table(
+    "api_tokens",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("account", String(36), nullable=False),
+    Column("credentials_version", Integer, nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("last_used_day", BigInteger),
+    Column("revoked", Boolean, nullable=False, default=False),
+    Index("api_tokens_account", "account"),
+)
+
 # How often something happened in a window of time that ends at `ends_at`; `key` is the SHA-256 of what is counted.
 counters = Table(
     "counters",

@@ -10,6 +10,7 @@ from jwt.types import Options
 
 from backend import accounts, clock, signing
 from backend.api import auth as auth_module
+from backend.api import bearers
 from backend.store import sessions
 from tests.conftest import PASSWORD, Api
 
@@ -173,7 +174,7 @@ def test_tokens_that_this_server_did_not_make_so_are_refused(
     (signer,) = signing.read(api.settings.secrets / signing.NAME)
     secret, header = signer.secret, {"kid": signer.kid}
     unverified: Options = {"verify_exp": False, "verify_iat": False}
-    claims = jwt.decode(token, secret, ["HS256"], audience=auth_module.AUDIENCE, options=unverified)
+    claims = jwt.decode(token, secret, ["HS256"], audience=bearers.AUDIENCE, options=unverified)
     unchanged = jwt.encode(claims, secret, "HS256", header)
     assert status(api, {"Authorization": f"Bearer {unchanged}"}) == 200
     forged = {name: value for name, value in {**claims, **change}.items() if value is not None}
