@@ -1,17 +1,13 @@
 """Who may use this installation: accounts with Argon2 hashes and roles, and the secrets that the first start makes."""
 
 import re
-import secrets
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from tinydb import where
 from tinydb.table import Document
 
-from backend import signing
+from backend import passwords, signing
 from backend.secret_files import secret
 from backend.settings import Settings
 from backend.store.documents import Documents, SharedTable
@@ -20,11 +16,7 @@ PEOPLE = ("viewer", "analyst", "operator", "admin")
 MACHINES = ("feeder", "alerts", "metrics")
 ROLES = PEOPLE + MACHINES
 MADE = "machines"  # the table that says which of them were made once
-MINIMUM_PASSWORD_LENGTH = 12
-MAXIMUM_PASSWORD_LENGTH = 1000  # so that nobody makes Argon2 read megabytes
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
-
-_hasher = PasswordHasher()
 
 
 def roles_up_to(role: str) -> tuple[str, ...]:
@@ -45,8 +37,8 @@ class Account:
 
 def create(documents: Documents, username: str, password: str, role: str, now: int) -> Account:
     """A new account with that password. Raises ValueError where name, password or role is not acceptable."""
-    require_acceptable(password)
-    return add(documents, username, _hasher.hash(password), role, now)
+    passwords.require_acceptable(password, username)
+    return add(documents, username, passwords.hash_of(password), role, now)
 
 
 def add(documents: Documents, username: str, password_hash: str, role: str, now: int) -> Account:
@@ -66,23 +58,14 @@ def add(documents: Documents, username: str, password_hash: str, role: str, now:
     return Account(identity, username, role, False, 1)
 
 
-def require_acceptable(password: str) -> None:
-    """Raises ValueError for a password that is too short or too long for an account."""
-    if len(password) < MINIMUM_PASSWORD_LENGTH:
-        raise ValueError(f"the password has {len(password)} characters: give at least {MINIMUM_PASSWORD_LENGTH}")
-    if len(password) > MAXIMUM_PASSWORD_LENGTH:
-        raise ValueError(f"the password has {len(password)} characters: give at most {MAXIMUM_PASSWORD_LENGTH}")
-
-
 def verify(documents: Documents, username: str, password: str) -> Account | None:
     """The account of that name if the password is right and it is not disabled; None otherwise.
 
     Takes one Argon2 check (0.1 s) whether there is such an account or not, so that the time tells nothing.
     """
     document = _table(documents).get(where("username") == username)
-    password_hash = _nobody() if document is None else document["password_hash"]
-    right = _matches(password_hash, password[:MAXIMUM_PASSWORD_LENGTH])
-    if document is None or not right or len(password) > MAXIMUM_PASSWORD_LENGTH:
+    password_hash = passwords.nobodys_hash() if document is None else document["password_hash"]
+    if not passwords.matches(password_hash, password) or document is None:
         return None
     account = _account(document)
     return None if account.disabled else account
@@ -125,10 +108,14 @@ def enable(documents: Documents, identity: str) -> None:
     _change(documents, identity, {"disabled": False})
 
 
-def reset_password(documents: Documents, identity: str, password: str) -> None:
-    """Gives an account another password and ends what the old one had opened. Raises ValueError, KeyError."""
-    require_acceptable(password)
-    _change(documents, identity, {"password_hash": _hasher.hash(password)})
+def reset_password(documents: Documents, identity: str, password: str) -> int:
+    """Gives an account another password and ends what the old one had opened; its credentials_version from now on.
+
+    Raises ValueError, KeyError.
+    """
+    account = by_id(documents, identity)
+    passwords.require_acceptable(password, "" if account is None else account.username)
+    return _change(documents, identity, {"password_hash": passwords.hash_of(password)})
 
 
 def first_start(settings: Settings, documents: Documents) -> None:
@@ -159,7 +146,7 @@ def _make(settings: Settings, documents: Documents, username: str) -> None:
     if find(documents, username) is not None:
         return
     name = f"{username}-password"
-    password_hash = _hasher.hash(secret(settings, name, 18))
+    password_hash = passwords.hash_of(secret(settings, name, 18))
     add(documents, username, password_hash, username, int((settings.secrets / name).stat().st_mtime))
 
 
@@ -177,7 +164,7 @@ def _account(document: Document) -> Account:
     )
 
 
-def _change(documents: Documents, identity: str, fields: dict[str, Any]) -> None:
+def _change(documents: Documents, identity: str, fields: dict[str, Any]) -> int:
     with documents.writing():
         account = by_id(documents, identity)
         if account is None:
@@ -188,16 +175,4 @@ def _change(documents: Documents, identity: str, fields: dict[str, Any]) -> None
                 raise ValueError(f"{account.username} is the only admin that is left")
         version = account.credentials_version + 1
         _table(documents).update({**fields, "credentials_version": version}, doc_ids=[identity])  # type: ignore[list-item]
-
-
-def _matches(password_hash: str, password: str) -> bool:
-    try:
-        return _hasher.verify(password_hash, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False
-
-
-@cache
-def _nobody() -> str:
-    """A hash to check where there is no account, so that the check costs the same."""
-    return _hasher.hash(secrets.token_urlsafe(18))
+    return version

@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 from flask import url_for
 from pydantic import BaseModel, Field
 
-from backend import accounts
+from backend import accounts, passwords
 from backend.accounts import Account
 from backend.api import context, paging, schemas
 from backend.api.auth import ADMIN, auth, current_account
@@ -49,8 +49,8 @@ class New(schemas.Body):
 
     username: str = Field(max_length=64, examples=["night.shift"])
     password: str = Field(
-        max_length=accounts.MAXIMUM_PASSWORD_LENGTH,
-        description=f"at least {accounts.MINIMUM_PASSWORD_LENGTH} characters",
+        max_length=passwords.LONGEST,
+        description=f"at least {passwords.SHORTEST} characters, not a common one, and without the name",
         examples=["correct horse battery staple"],
     )
     role: Role = Field(examples=["viewer"])
@@ -61,7 +61,7 @@ class Change(schemas.Body):
 
     disabled: bool | None = None
     role: Role | None = None
-    password: str | None = Field(default=None, max_length=accounts.MAXIMUM_PASSWORD_LENGTH)
+    password: str | None = Field(default=None, max_length=passwords.LONGEST)
 
 
 def _shown(account: Account) -> dict[str, Any]:

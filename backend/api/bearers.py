@@ -38,12 +38,20 @@ def account_of_token(token: str) -> Account:
     """Who shows that token; an API token's role takes the place of its account's. Raises Problem 401."""
     if token.startswith(api_tokens.PREFIX):
         return _account_of_api_token(token)
-    return account_of(session_of(token))[0]
+    account, session = account_of(session_of(token))
+    g.session = session.id_hash
+    return account
 
 
 def shows_an_api_token() -> bool:
     """Whether this request was let in by one."""
     return g.get("api_token") is not None
+
+
+def this_session() -> str | None:
+    """The hash of the session that let this request in, None where it was no session."""
+    session: str | None = g.get("session")
+    return session
 
 
 def issue(account: Account, session: Session, now: int, seconds: int) -> str:

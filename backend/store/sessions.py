@@ -77,3 +77,10 @@ def revoke(engine: Engine, id_hash: str) -> None:
     """Ends a session, and with it every token made from it. Ending one that has ended changes nothing."""
     with sql.writing(engine) as connection:
         connection.execute(update(sql.sessions).where(sql.sessions.c.id_hash == id_hash).values(revoked=True))
+
+
+def keep(engine: Engine, id_hash: str, credentials_version: int) -> None:
+    """Lets a session outlive a change of its account's credentials, which ends all others."""
+    kept = update(sql.sessions).where(sql.sessions.c.id_hash == id_hash)
+    with sql.writing(engine) as connection:
+        connection.execute(kept.values(credentials_version=credentials_version))

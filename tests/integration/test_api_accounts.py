@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from backend import options
+from backend.options import Limits
 from tests.conftest import PASSWORD, Api
 from tests.integration import rivals
 from tests.integration.served import problem
@@ -61,7 +63,14 @@ def test_another_password_and_another_role_end_what_was_open(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"username": "Night Shift"}, {"username": "viewer"}, {"password": "short"}, {"role": "king"}, {"vip": True}],
+    [
+        {"username": "Night Shift"},
+        {"username": "viewer"},
+        {"password": "short"},
+        {"password": "at night.shift now"},
+        {"role": "king"},
+        {"vip": True},
+    ],
     ids=str,
 )
 def test_what_is_no_account_is_not_made(api: Api, change: dict[str, Any]) -> None:
@@ -102,3 +111,49 @@ def test_the_ledger_says_who_did_it_and_no_secret(api: Api) -> None:
         "admin disabled the account night.shift",
     ]
     assert not any(secret in str(row) for row in rows for secret in ("horse", PASSWORD, "argon2"))
+
+
+def change_password(api: Api, by: dict[str, str], old: str, new: str) -> Any:
+    return api.client().post("/accounts/me/password", json={"old": old, "new": new}, headers=by)
+
+
+def test_everybody_changes_the_own_password_and_only_the_session_that_asks_stays(api: Api) -> None:
+    first, second = api.bearer("viewer"), api.bearer("viewer")
+    token = api.client().post(
+        "/accounts/me/tokens",
+        json={"name": "x", "role": "viewer", "expires_at": "2026-12-24T12:00:00Z"},
+        headers=second,
+    )
+    by_token = {"Authorization": f"Bearer {token.get_json()['token']}"}
+    problem(change_password(api, by_token, PASSWORD, "another horse battery"), 403)
+    assert change_password(api, first, PASSWORD, "another horse battery").status_code == 204
+    statuses = [api.client().get("/jobs", headers=by).status_code for by in (first, second, by_token)]
+    assert statuses == [200, 401, 401]
+    login = {"username": "viewer", "password": PASSWORD}
+    assert api.client().post("/sessions", json=login).status_code == 401
+    assert api.client().post("/sessions", json=login | {"password": "another horse battery"}).status_code == 201
+    (row,) = [row for row in rivals.decisions(api.settings, "account") if "password" in row.summary]
+    assert row.summary == "viewer changed the password of the account viewer"
+
+
+@pytest.mark.sqlite("the database has no part in it")
+def test_the_old_password_is_needed_and_the_new_one_has_to_be_good(api: Api) -> None:
+    headers = api.bearer("feeder")
+    problem(change_password(api, headers, "wrong", "another horse battery"), 403)
+    for new, complaint in (
+        ("short", "at least 12"),
+        (PASSWORD, "the old one"),
+        ("Password2026!", "tried first"),
+        ("the feeder's new one", "name in it"),
+    ):
+        said = problem(change_password(api, headers, PASSWORD, new), 422)
+        assert complaint in said["errors"][0]["reason"] and said["errors"][0]["pointer"] == "/new"
+    assert api.client().get("/status", headers=headers).status_code == 200, "and nothing has ended"
+
+
+@pytest.mark.sqlite("limits are tried on both where logins are")
+def test_a_stolen_session_cannot_guess_the_old_password(api: Api) -> None:
+    headers = api.bearer("viewer")
+    options.write(api.documents, "limits", Limits(failures_without_wait=3))
+    statuses = [change_password(api, headers, "wrong", "another horse battery").status_code for _ in range(5)]
+    assert statuses == [403, 403, 403, 403, 429]

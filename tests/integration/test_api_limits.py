@@ -8,7 +8,7 @@ import argon2
 import pytest
 from sqlalchemy import event
 
-from backend import accounts, options
+from backend import options, passwords
 from backend.api.attempts import client_network
 from backend.app import create_app
 from backend.options import Limits
@@ -25,15 +25,15 @@ def count_checks(api: Api, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     quick = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     api.documents.table("accounts").update({"password_hash": quick.hash(PASSWORD)})
     checked: list[str] = []
-    verify = accounts._matches  # pylint: disable=protected-access  # the one place where Argon2 works
+    verify = passwords.matches  # the one place where Argon2 checks
 
     def counted(password_hash: str, password: str) -> bool:
         checked.append(password_hash)
         return verify(password_hash, password)
 
-    monkeypatch.setattr(accounts, "_matches", counted)
+    monkeypatch.setattr(passwords, "matches", counted)
     nobodys = quick.hash("nobody's")
-    monkeypatch.setattr(accounts, "_nobody", lambda: nobodys)
+    monkeypatch.setattr(passwords, "nobodys_hash", lambda: nobodys)
     return checked
 
 
