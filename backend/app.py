@@ -20,6 +20,7 @@ from backend.api import (
     flights,
     health,
     jobs,
+    metrics,
     models,
     observations,
     openapi,
@@ -68,6 +69,7 @@ BLUEPRINTS = (
     performance.bp,
     jobs.bp,
     results.bp,
+    metrics.bp,
 )
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024
 # /docs draws itself with a script and styles in its page; nothing else that is answered here is a document.
@@ -91,7 +93,8 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     app.request_class = schemas.JsonRequest
     app.config.update(MAX_CONTENT_LENGTH=MAXIMUM_BODY_BYTES, OPENAPI_VERSION="3.1.0", AUTO_OPERATION_ID=True)
     app.url_map.strict_slashes = False
-    context.prepare(app, settings or settings_module.load(), now)
+    settings = settings or settings_module.load()
+    context.prepare(app, settings, now)
     errors.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -99,6 +102,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     app.before_request(_read_the_body)
     app.after_request(_secure)
     app.after_request(_drain)
+    metrics.register(app, settings.metrics_folder)
     request_log.register(app)
     return app
 

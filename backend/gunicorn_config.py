@@ -1,12 +1,16 @@
 """How gunicorn runs the API: the one place for its workers, threads and time-outs. backend/serve.py reads it."""
 
+from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.glogging import Logger
+from gunicorn.workers.base import Worker
 
 from backend import settings
 from backend.monitoring import logs
+from backend.monitoring.worker_folder import WorkerFolder
 
 _settings = settings.load()
+_metrics = WorkerFolder()
 
 wsgi_app = "backend.app:create_app()"
 bind = f"[{_settings.host}]:{_settings.api_port}" if ":" in _settings.host else f"{_settings.host}:{_settings.api_port}"
@@ -17,6 +21,25 @@ threads = 4
 keepalive = 75
 graceful_timeout = 8  # after SIGTERM, what is being answered may take so long; all has ended within 10 s
 control_socket_disable = True
+
+
+def on_starting(_server: Arbiter) -> None:
+    """Before any worker is started."""
+    _metrics.make()
+
+
+def child_exit(server: Arbiter, _worker: Worker) -> None:
+    """A worker has ended, however it did."""
+    # Not imported before: prometheus_client looks for the folder when it is.
+    from backend.monitoring import worker_counts  # pylint: disable=import-outside-toplevel
+
+    if _metrics.path is not None:
+        worker_counts.fold(_metrics.path, server.WORKERS.keys())
+
+
+def on_exit(_server: Arbiter) -> None:
+    """All workers have ended."""
+    _metrics.remove()
 
 
 class logger_class(Logger):  # pylint: disable=invalid-name  # gunicorn's name for it

@@ -14,7 +14,8 @@ LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 class Settings:
     """One installation. Ports are TCP ports on `host`; URLs are SQLAlchemy's or MLflow's; `dask_scheduler` is a Dask
     scheduler's, or empty for a pool of each process's own. `mode` is `replay`, where a client moves the data clock, or
-    `live`, where it is the wall clock. `log_folder` is where each part keeps its log; without one it goes to stderr."""
+    `live`, where it is the wall clock. `log_folder` is where each part keeps its log; without one it goes to stderr.
+    In `metrics_folder` the API's worker processes count together; without one, each process has its own figures."""
 
     home: Path
     database_url: str
@@ -29,6 +30,7 @@ class Settings:
     secrets_folder: Path | None = None
     log_level: str = "INFO"
     log_folder: Path | None = None
+    metrics_folder: Path | None = None
 
     @property
     def secrets(self) -> Path:
@@ -87,6 +89,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         secrets_folder=_folder(environ.get("PUSHBACK_SECRETS", "")),
         log_level=one_of("LOG_LEVEL", LOG_LEVELS),
         log_folder=_folder(environ.get("LOG_FOLDER", "")),
+        metrics_folder=_folder(environ.get("PROMETHEUS_MULTIPROC_DIR", "")),
     )
 
 

@@ -22,7 +22,7 @@ ANALYST = ["analyst", *OPERATOR]
 VIEWER = ["viewer", *ANALYST]
 FEEDER = ["feeder"]
 ALERTS = ["alerts"]
-METRICS = ["metrics"]
+METRICS = ["metrics", *ADMIN]
 
 PARALLEL_PASSWORD_CHECKS = 2  # an Argon2 check takes 0.1 s of a core and 64 MiB
 PATIENCE_SECONDS = 1.0

@@ -20,6 +20,7 @@ from backend.model import answering, explain, scoring
 from backend.model.answering import NotLoggedError
 from backend.model.explain import Explanation
 from backend.model.serving import NoChampionError
+from backend.monitoring import metrics
 from backend.store import events as log
 from backend.store import schedules
 from backend.store.predictions import Asking, Logged
@@ -129,6 +130,7 @@ def predict(options: Options, question: Question) -> Response:
         why: Sequence[Explanation | str | None] = [None] * len(answers)
         if options.explain:
             why = explain.of_answers(connection, here.serving, asking, answers)
+    metrics.predicted((answer.version, answer.probability) for answer in answers)
     said = {"predictions": [_as_json(*each, as_of) for each in zip(wanted, answers, why, strict=True)]}
     # Not checked against the schema once more: for a thousand flights that takes longer than to answer them.
     return Response(json.dumps(said), content_type="application/json")

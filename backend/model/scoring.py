@@ -14,6 +14,7 @@ Floats = npt.NDArray[np.float64]
 _LEAD_MINUTES = features.names().index("lead_minutes")
 LOW_BELOW = 0.20
 HIGH_FROM = 0.45
+BANDS = ("low", "medium", "high")
 
 
 @dataclass(frozen=True)

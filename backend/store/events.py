@@ -61,6 +61,13 @@ def newest_seq(connection: Connection) -> int:
 _NEWEST_SEQ = Statement(select(func.max(sql.events.c.seq)))
 
 
+def newest_known(connection: Connection, at: int) -> int | None:
+    """When the newest fact that is known at a moment became known; None where none is."""
+    known_at = sql.events.c.known_at
+    newest: int | None = connection.scalar(select(func.max(known_at)).where(known_at <= at))
+    return newest
+
+
 def known_between(
     connection: Connection, after: int, until: int, flights_since: int, recorded_until: int | None = None
 ) -> Iterator[LogRow]:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
@@ -113,6 +113,29 @@ def count_unfinished(engine: Engine, owner: str, kind: str) -> int:
     mine = (table.c.owner == owner, table.c.kind == kind, table.c.state.in_(UNFINISHED))
     with engine.connect() as connection:
         return connection.execute(select(func.count()).where(*mine)).scalar_one()
+
+
+class Waiting(NamedTuple):
+    """How many jobs of a kind are in a state (queued or running), and when the first of them was queued."""
+
+    kind: str
+    state: str
+    number: int
+    first_at: int
+
+
+def waiting(connection: Connection) -> list[Waiting]:
+    """The jobs that have not ended, by kind and state."""
+    said = select(table.c.kind, table.c.state, func.count(), func.min(table.c.created_at))
+    said = said.where(table.c.state.in_(UNFINISHED)).group_by(table.c.kind, table.c.state)
+    return [Waiting(*row) for row in connection.execute(said)]
+
+
+def failed(connection: Connection, since: int) -> dict[str, int]:
+    """How many of the jobs that were queued from `since` on (epoch seconds) have failed, by kind."""
+    mine = (table.c.state == "failed", table.c.created_at >= since)
+    said = select(table.c.kind, func.count()).where(*mine).group_by(table.c.kind)
+    return {str(kind): int(number) for kind, number in connection.execute(said)}
 
 
 def cancel(engine: Engine, identity: str, now: int) -> dict[str, Any] | None:

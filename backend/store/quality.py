@@ -62,6 +62,13 @@ def count(connection: Connection, now: int, counts: Counts) -> None:
         connection.execute(insert.on_conflict_do_update(index_elements=["day", "what", "which"], set_=more), rows)
 
 
+def since(connection: Connection, day: int) -> Counts:
+    """What was counted on the days that begin from `day` on."""
+    summed = select(table.c.what, table.c.which, func.sum(table.c.count)).where(table.c.day >= day)
+    rows = connection.execute(summed.group_by(table.c.what, table.c.which))
+    return Counter({(what, which): int(number) for what, which, number in rows})
+
+
 def by_day(
     connection: Connection, since: int | None, until: int | None, limit: int
 ) -> list[tuple[int, dict[str, dict[str, int]]]]:

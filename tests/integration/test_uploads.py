@@ -17,7 +17,7 @@ from backend.settings import Settings
 from backend.store.blobs import Blobs
 from backend.store.documents import open_documents
 from tests.conftest import NOON, PASSWORD, World
-from tests.integration.test_serve import Running, serving
+from tests.integration.running import Running, serving
 
 MIB = 1024**2
 TYPES = {"Content-Type": "text/csv"}
