@@ -8,7 +8,9 @@ from flask import Response, g, request
 from backend import clock
 from backend import settings as settings_module
 from backend.api import (
+    access_log,
     accounts,
+    address,
     answers,
     api_tokens,
     backtests,
@@ -25,6 +27,7 @@ from backend.api import (
     observations,
     openapi,
     options,
+    origins,
     own_password,
     performance,
     policies,
@@ -100,9 +103,12 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
         app.register_blueprint(blueprint)
     openapi.register(app)
     app.before_request(_read_the_body)
+    app.before_request(origins.refuse_foreign)
+    access_log.register(app)
     app.after_request(_secure)
     app.after_request(_drain)
     metrics.register(app, settings.metrics_folder)
+    address.register(app, settings.proxies)
     request_log.register(app)
     return app
 

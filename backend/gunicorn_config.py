@@ -21,6 +21,7 @@ threads = 4
 keepalive = 75
 graceful_timeout = 8  # after SIGTERM, what is being answered may take so long; all has ended within 10 s
 control_socket_disable = True
+forwarded_allow_ips = ""  # what a proxy says is believed where PUSHBACK_PROXIES says so, and nowhere else
 
 
 def on_starting(_server: Arbiter) -> None:

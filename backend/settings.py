@@ -1,12 +1,14 @@
 """Where this installation keeps things and how it listens: the only module that reads the environment."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 # The first of each is the default.
 MODES = ("replay", "live")
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]+)?|https?://\[[0-9a-f:]+\](:[0-9]+)?")
 LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 
 
@@ -15,7 +17,8 @@ class Settings:
     """One installation. Ports are TCP ports on `host`; URLs are SQLAlchemy's or MLflow's; `dask_scheduler` is a Dask
     scheduler's, or empty for a pool of each process's own. `mode` is `replay`, where a client moves the data clock, or
     `live`, where it is the wall clock. `log_folder` is where each part keeps its log; without one it goes to stderr.
-    In `metrics_folder` the API's worker processes count together; without one, each process has its own figures."""
+    In `metrics_folder` the API's worker processes count together; without one, each process has its own figures.
+    `proxies` stand in front of the API, and `origins` are those whose pages may write, beside its own."""
 
     home: Path
     database_url: str
@@ -31,6 +34,8 @@ class Settings:
     log_level: str = "INFO"
     log_folder: Path | None = None
     metrics_folder: Path | None = None
+    proxies: int = 0
+    origins: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> Path:
@@ -57,7 +62,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
     docs/operations.md says what each variable is for. One that is empty is one that is not set. Raises ValueError for a
-    port, a mode or a level that is none.
+    port, a mode, a level, a number of proxies or an origin that is none.
     """
     environ = {name: value for name, value in environ.items() if value}
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
@@ -75,6 +80,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             raise ValueError(f"{name}={text!r} is not known: give {' or '.join(accepted)}")
         return text
 
+    proxies = environ.get("PUSHBACK_PROXIES", "0")
+    if not re.fullmatch("[0-9]", proxies, re.ASCII):
+        raise ValueError(f"PUSHBACK_PROXIES={proxies!r} is no number of proxies: give 0 to 9")
+
     return Settings(
         home=home,
         database_url=environ.get("DATABASE_URL", f"sqlite:///{home}/live.db"),
@@ -90,7 +99,17 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         log_level=one_of("LOG_LEVEL", LOG_LEVELS),
         log_folder=_folder(environ.get("LOG_FOLDER", "")),
         metrics_folder=_folder(environ.get("PROMETHEUS_MULTIPROC_DIR", "")),
+        proxies=int(proxies),
+        origins=_origins(environ.get("PUSHBACK_ORIGINS", "")),
     )
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = tuple(text.replace(",", " ").split())
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError(f"PUSHBACK_ORIGINS: {origin!r} is no origin: give it like https://pushback.example:8443")
+    return origins
 
 
 def _folder(name: str) -> Path | None:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from backend import accounts, passwords
 from backend.accounts import Account
 from backend.api import context, paging, schemas
+from backend.api.access_log import decided
 from backend.api.auth import ADMIN, auth, current_account
 from backend.api.errors import Problem
 from backend.api.quotas import costly
@@ -77,8 +78,9 @@ def existing(identity: str) -> Account:
 
 
 def note(what: str, account: Account, **more: Any) -> None:
-    """Write into the ledger who did it to whom; never a password."""
+    """Write into the ledger, and into the log of access, who did it to whom; never a password."""
     here, who = context.get(), current_account().username
+    decided("account changed", who, what, about=account.username, **more)
     summary = f"{who} {what} the account {account.username}"
     evidence = {"account": account.id, "role": account.role, **more}
     with sql.writing(here.engine) as connection:

@@ -5,19 +5,15 @@ longer each time; a success forgets it. Nothing is counted by name alone, so tha
 comes from elsewhere.
 """
 
-import ipaddress
-
-from flask import request
 from limits import RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 
 from backend import options
 from backend.api import context
+from backend.api.address import client_network
 from backend.api.errors import Problem
 from backend.options import Limits
 from backend.store.counters import Counters
-
-IPV6_NETWORK_BITS = 64  # what one customer has
 
 
 class Attempts:
@@ -26,7 +22,7 @@ class Attempts:
     def __init__(self, username: str) -> None:
         self._here = context.get()
         self._allowed = options.of(self._here.documents, Limits)
-        self._address = client_network(request.remote_addr)
+        self._address = client_network()
         self._by_address = RateLimitItemPerMinute(self._allowed.failures_a_minute, namespace="failures")
         self._failures = f"failures/{self._address}/{username}"
         self._wait = f"wait/{self._address}/{username}"
@@ -67,16 +63,3 @@ class Attempts:
         seconds = counters.seconds_left(key)
         detail = f"Too many logins from here have failed: try again in {seconds} s. Any other address is not affected."
         raise Problem(429, "Too many failed logins", detail, headers={"Retry-After": str(seconds)})
-
-
-def client_network(address: str | None) -> str:
-    """Whom an address stands for: itself, or for IPv6 its /64, of which one customer has every address."""
-    try:
-        found = ipaddress.ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, IPV6_NETWORK_BITS), strict=False))

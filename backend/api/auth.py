@@ -7,11 +7,12 @@ from typing import Any
 
 from apiflask import HTTPBasicAuth, HTTPTokenAuth
 from apiflask.security import MultiAuth
-from flask import Response, request
+from flask import Response, g, request
 
 from backend import accounts
 from backend.accounts import Account
 from backend.api import context
+from backend.api.access_log import decided, denied
 from backend.api.attempts import Attempts
 from backend.api.bearers import account_of_token, refused
 from backend.api.errors import Problem, answer
@@ -49,6 +50,23 @@ def check_password(username: str, password: str) -> Account:
     Raises Problem 401 (the same for an unknown name, a wrong password and a disabled account), 429 after too many
     failures, and 503 where two checks already run in this process and another one waits.
     """
+    documents = context.get().documents
+    named = accounts.find(documents, username)
+    name = None if named is None else named.username
+    try:
+        account = _checked(username, password)
+    except Problem as problem:
+        denied("login put off", name, problem.title)
+        raise
+    if account is None:
+        why = "no such account" if named is None else "disabled" if named.disabled else "wrong password"
+        denied("login failed", name, why)
+        raise refused("The username or the password is wrong, or the account is disabled.")
+    decided("login", name)
+    return account
+
+
+def _checked(username: str, password: str) -> Account | None:
     attempts = Attempts(username)
     attempts.require_free()
     with _turn():
@@ -56,8 +74,6 @@ def check_password(username: str, password: str) -> Account:
         account = accounts.verify(context.get().documents, username, password)
         if account is not None:
             attempts.forgive()
-    if account is None:
-        raise refused("The username or the password is wrong, or the account is disabled.")
     return account
 
 
@@ -92,12 +108,18 @@ def current_account() -> Account:
 
 @bearer.verify_token
 def _verify_token(token: str) -> Account | None:
-    return account_of_token(token) if token else None
+    return _asking(account_of_token(token)) if token else None
 
 
 @basic.verify_password
 def _verify_password(username: str, password: str) -> Account | None:
-    return check_password(username, password) if username else None
+    return _asking(check_password(username, password)) if username else None
+
+
+def _asking(account: Account) -> Account:
+    """Notes it for the logs, which name it also where its role will not do."""
+    g.asking = account.username
+    return account
 
 
 @bearer.get_user_roles

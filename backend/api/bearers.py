@@ -103,6 +103,12 @@ def account_of(id_hash: str) -> tuple[Account, Session]:
     return account, session
 
 
+def username_of(identity: str) -> str | None:
+    """What the account with that id is called, None where there is none."""
+    account = accounts.by_id(context.get().documents, identity)
+    return None if account is None else account.username
+
+
 def _account_of_api_token(opaque: str) -> Account:
     here = context.get()
     found = api_tokens.find(here.engine, opaque, here.now())

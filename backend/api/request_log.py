@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask, Response, g, request
 
-from backend.accounts import Account
 from backend.monitoring import logs
 
 if TYPE_CHECKING:
@@ -40,10 +39,10 @@ def register(app: Flask) -> None:
 
 def _note(response: Response) -> Response:
     """Notes for the log what is known only inside the application."""
-    account, rule = g.get("flask_httpauth_user"), request.url_rule
+    rule = request.url_rule
     request.environ[_NOTE] = _Note(
         None if rule is None else rule.rule,
-        account.username if isinstance(account, Account) else None,
+        g.get("asking"),
         response.is_streamed,
     )
     return response

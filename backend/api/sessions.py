@@ -1,5 +1,6 @@
 """/sessions: the app's logins. The browser holds an opaque id; the app changes it into short tokens here."""
 
+import logging
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -8,8 +9,9 @@ from pydantic import BaseModel, Field
 
 from backend import clock
 from backend.api import context, schemas
+from backend.api.access_log import decided
 from backend.api.auth import check_password
-from backend.api.bearers import account_of, issue, refused, session_of
+from backend.api.bearers import account_of, issue, refused, session_of, username_of
 from backend.api.tokens import Token
 from backend.store import sessions
 
@@ -91,6 +93,7 @@ def exchange(opaque: Opaque) -> dict[str, Any]:
     account, session = account_of(sessions.hash_of(opaque.session))
     if session.kind != KIND:
         raise refused("This is no session of a login: log in again.")
+    decided("token issued", account.username, "session", logging.DEBUG)  # every few seconds, for each open page
     now = context.get().now()
     return {
         "access_token": issue(account, session, now, TOKEN_SECONDS),
@@ -118,5 +121,9 @@ def revoke(ending: Ending) -> tuple[str, int]:
         id_hash = session_of(given.token)
     else:
         raise refused('Say which session ends: {"session": "…"} in the body, or its Bearer token.')
-    sessions.revoke(context.get().engine, id_hash)
+    engine, now = context.get().engine, context.get().now()
+    ended = sessions.find(engine, id_hash, now)
+    sessions.revoke(engine, id_hash)
+    if ended is not None:
+        decided("logout", username_of(ended.account))
     return "", 204

@@ -1,5 +1,6 @@
 """POST /token: OAuth2 for scripts. A password for tokens, a refresh token for the next ones, and an end to them."""
 
+import logging
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
@@ -9,8 +10,9 @@ from pydantic import BaseModel, Field
 from backend import clock
 from backend.accounts import Account
 from backend.api import context, oauth
+from backend.api.access_log import decided, denied
 from backend.api.auth import check_password
-from backend.api.bearers import account_of, claims_of, issue
+from backend.api.bearers import account_of, claims_of, issue, username_of
 from backend.api.errors import Problem
 from backend.store import api_tokens, refreshes, sessions, sql
 
@@ -78,8 +80,11 @@ def new(grant: Grant) -> dict[str, Any]:
         account = _of_family(grant.refresh_token or "", now)
         renewed = refreshes.renew(here.engine, grant.refresh_token or "", now)
         if renewed is None:
+            reason = "it came a second time: all that came from the same password has ended"
+            denied("refresh token reused", account.username, reason, logging.WARNING)
             raise _no_refresh()
         refresh, session = renewed
+    decided("token issued", account.username, grant.grant_type)
     return {
         "access_token": issue(account, session, now, ACCESS_SECONDS),
         "token_type": "bearer",
@@ -102,10 +107,13 @@ def revoke(revocation: Revocation) -> dict[str, Any]:
     if (api_token := api_tokens.find(here.engine, token, here.now())) is not None:
         with sql.writing(here.engine) as connection:
             api_tokens.revoke(connection, api_token.account, api_token.id)
+        decided("API token revoked", username_of(api_token.account), "its holder asked", token=api_token.id)
     elif claims := claims_of(token):
         sessions.revoke(here.engine, str(claims["sid"]))
+        decided("token revoked", username_of(str(claims["sub"])))
     elif family := refreshes.family_of(here.engine, token, here.now()):
         sessions.revoke(here.engine, family.id_hash)
+        decided("token revoked", username_of(family.account))
     return {}
 
 
@@ -125,10 +133,12 @@ def _of_family(token: str, now: int) -> Account:
     """
     family = refreshes.family_of(context.get().engine, token, now)
     if family is None:
+        denied("refresh token refused", None, "none, or over")
         raise _no_refresh()
     try:
         return account_of(family.id_hash)[0]
     except Problem as error:
+        denied("refresh token refused", username_of(family.account), error.detail)
         raise oauth.problem("invalid_grant", error.detail) from error
 
 

@@ -20,6 +20,7 @@ from backend.monitoring.log_file import RotatedFile
 MOST_BYTES = 16 << 20  # of one file
 OLDER_FILES = 4
 REQUESTS = "pushback.requests"  # the logger of the one line a request
+ACCESS = "pushback.access"  # the logger of decisions about access
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 

@@ -1,14 +1,18 @@
 """What the tests of the serving side share."""
 
+import logging
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from backend.flights.sources import nycflights13
+from backend.monitoring import logs
 from backend.store import migrate, sql
 from jobs import ingest
 from tests.conftest import World
+from tests.integration.heard import Heard
 from tests.integration.served import Served
 
 
@@ -32,3 +36,17 @@ def make_first_quarter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ingest.ingest(engine, [weather, nycflights13.read(thinned)], until, quiet=True)
     engine.dispose()
     return database
+
+
+@pytest.fixture(name="heard")
+def listen() -> Iterator[Heard]:
+    """All that is logged during the test, in the form in which it is kept."""
+    heard = Heard()
+    handler = logging.StreamHandler(heard.stream)
+    handler.setFormatter(logs.JsonLines("api"))
+    level = logging.root.level
+    logging.root.addHandler(handler)
+    logging.root.setLevel(logging.DEBUG)
+    yield heard
+    logging.root.removeHandler(handler)
+    logging.root.setLevel(level)

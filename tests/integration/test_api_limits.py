@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from backend import options, passwords
-from backend.api.attempts import client_network
+from backend.api.address import network_of
 from backend.app import create_app
 from backend.options import Limits
 from tests.conftest import PASSWORD, Api
@@ -198,4 +198,4 @@ def test_expensive_work_is_limited_by_account(api: Api, checks: list[str]) -> No
     ],
 )
 def test_whom_an_address_stands_for(address: str | None, network: str) -> None:
-    assert client_network(address) == network
+    assert network_of(address) == network

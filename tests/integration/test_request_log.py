@@ -1,12 +1,8 @@
 """Every request has one line, an id that its caller knows too, and no secret anywhere."""
 
 import base64
-import io
-import json
 import logging
 import re
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -15,47 +11,10 @@ from backend.api import request_log
 from backend.monitoring import logs
 from backend.store import sql
 from tests.conftest import PASSWORD, Api
+from tests.integration.heard import Heard
 
 # As SQLite and as PostgreSQL say it.
 NO_TABLE = re.compile('no such table|relation "\\w+" does not exist')
-
-
-class Heard:
-    """What was logged, as text and as lines."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    def forget(self) -> None:
-        self.stream.truncate(0)
-        self.stream.seek(0)
-
-    @property
-    def text(self) -> str:
-        return self.stream.getvalue()
-
-    def lines(self, logger: str = "") -> list[dict[str, Any]]:
-        lines = [json.loads(line) for line in self.text.splitlines()]
-        return [line for line in lines if line["logger"].startswith(logger)]
-
-    def one(self) -> dict[str, Any]:
-        """The line of the only request."""
-        (line,) = self.lines(logs.REQUESTS)
-        return line
-
-
-@pytest.fixture(name="heard")
-def listen() -> Iterator[Heard]:
-    """All that is logged during the test, in the form in which it is kept."""
-    heard = Heard()
-    handler = logging.StreamHandler(heard.stream)
-    handler.setFormatter(logs.JsonLines("api"))
-    level = logging.root.level
-    logging.root.addHandler(handler)
-    logging.root.setLevel(logging.DEBUG)
-    yield heard
-    logging.root.removeHandler(handler)
-    logging.root.setLevel(level)
 
 
 def test_a_line_says_who_asked_what_and_how_it_went(api: Api, heard: Heard) -> None:

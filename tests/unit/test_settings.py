@@ -28,3 +28,20 @@ def test_a_mode_that_is_none_is_refused_with_those_that_are() -> None:
     assert settings.load({"PUSHBACK_MODE": "live"}).mode == "live"
     with pytest.raises(ValueError, match="give replay or live"):
         settings.load({"PUSHBACK_MODE": "Live"})
+
+
+def test_no_proxy_is_believed_unless_it_is_said_how_many_there_are() -> None:
+    assert settings.load({}).proxies == 0
+    assert settings.load({"PUSHBACK_PROXIES": "2"}).proxies == 2
+    for wrong in ("yes", "-1", "10", "1.5"):
+        with pytest.raises(ValueError, match="give 0 to 9"):
+            settings.load({"PUSHBACK_PROXIES": wrong})
+
+
+def test_origins_are_schemes_and_hosts_and_nothing_more() -> None:
+    assert not settings.load({}).origins
+    listed = "https://a.example, http://127.0.0.1:8501,https://[::1]:8443"
+    assert settings.load({"PUSHBACK_ORIGINS": listed}).origins == tuple(listed.replace(", ", ",").split(","))
+    for wrong in ("*", "a.example", "https://a.example/", "null", "ftp://a.example"):
+        with pytest.raises(ValueError, match="is no origin"):
+            settings.load({"PUSHBACK_ORIGINS": wrong})
