@@ -55,8 +55,18 @@ class Monitoring(Options):
     )
 
 
+class Retention(Options):
+    """For how many days things are kept. Facts, figures, versions, deployments and decisions are kept for ever."""
+
+    predictions_days: float = Field(
+        default=400.0, ge=60, le=36_500, description="logged answers, by the data clock; about the past: since asked"
+    )
+    jobs_days: float = Field(default=90.0, ge=1, le=36_500, description="jobs, since they ended, with their files")
+    results_days: float = Field(default=14.0, ge=1, le=36_500, description="results of batches, since the job ended")
+
+
 GROUPS: Mapping[str, type[Options]] = MappingProxyType(
-    {"costs": Costs, "retraining": Retraining, "limits": Limits, "monitoring": Monitoring}
+    {"costs": Costs, "retraining": Retraining, "limits": Limits, "monitoring": Monitoring, "retention": Retention}
 )
 
 Group = TypeVar("Group", bound=Options)

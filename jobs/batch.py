@@ -17,8 +17,6 @@ from backend.store.blobs import Blobs
 from jobs import scoring
 from jobs.files.table import FileRefusedError
 
-LOST_AFTER = 6 * clock.HOUR  # an upload that is no job's by then never will be
-
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -84,7 +82,6 @@ def tidy(settings: Settings, params: dict[str, Any]) -> None:
             blobs.delete(batches.result(job, params["fence"], params["format"]))
         elif row["state"] == "done":
             blobs.delete(batches.upload(job))
-        batches.sweep(engine, blobs, clock.wall() - LOST_AFTER)
     finally:
         engine.dispose()
 

@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import logging
+import math
 import os
 import signal
 import sys
@@ -33,9 +34,11 @@ KINDS = MappingProxyType(
         "backtest": "jobs.policies",
         "performance": "jobs.performance",
         "batch": "jobs.batch",
+        "housekeeping": "jobs.housekeeping",
     }
 )
 POLL_SECONDS = 0.5
+LOOK_SECONDS = 600.0  # how often is asked whether housekeeping is due
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM
 # What a database says that is away, or that has ended a transaction in which this process froze.
 UNREACHABLE = (OperationalError, InternalError)
@@ -68,8 +71,12 @@ def work(settings: Settings, kinds: Mapping[str, str], lease_seconds: int, stop:
         # A change of the champion that was cut short before MLflow's aliases followed is completed now.
         jobs.enqueue(engine, "mirror", {}, "worker", clock.wall(), dedupe_key="mirror at start")
     log.info("waiting for jobs: %s", ", ".join(kinds))
+    looked = -math.inf
     while not stop.is_set():
         try:
+            if "housekeeping" in kinds and time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                jobs.enqueue_every(engine, "housekeeping", "worker", clock.DAY, clock.wall())
             claim = jobs.claim(engine, list(kinds), lease_seconds)
         except UNREACHABLE:
             log.exception("the database cannot be reached: trying again")

@@ -70,10 +70,15 @@ def day_name(number: int) -> str:
     return date.fromordinal(int(number) + _EPOCH).isoformat()
 
 
+def earliest(day: int) -> int:
+    """The moment before which no answer about a flight of that day number can have been given: its as_of, at least."""
+    return day * DAY - _BEFORE
+
+
 def read(connection: Connection, first_day: int, at: int) -> Answered:
     """The answers about flights from that day number on, given by `at` (epoch seconds), with the outcomes of then."""
-    rows = _logged(connection, first_day * DAY - _BEFORE, at)
-    known = _outcomes(connection, first_day * DAY - _BEFORE, at)
+    rows = _logged(connection, earliest(first_day), at)
+    known = _outcomes(connection, earliest(first_day), at)
     identity, flight, as_of, departure, version, probability = zip(*rows, strict=True) if rows else ((),) * 6
     names, which = _numbered(flight)
     parts = [split_flight_id(name) for name in names]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Engine, select
 
-from backend.store import sql
+from backend.store import jobs, sql
 from backend.store.blobs import Blobs
 
 KIND = "batch"
@@ -52,16 +52,21 @@ def forget_older_results(blobs: Blobs, job: str, fence: int) -> None:
             blobs.delete(name)
 
 
-def sweep(engine: Engine, blobs: Blobs, before: int) -> int:
-    """Deletes the files that were last changed before then (epoch seconds) and that belong to no job which needs them:
-    an upload whose process was killed has none, and a job whose worker died too often ended without a word.
+def sweep(engine: Engine, blobs: Blobs, untouched_since: int, ended_since: int) -> int:
+    """Deletes the files that were last changed before `untouched_since` (epoch seconds) and belong neither to a job
+    that has not ended nor to one that was done after `ended_since`. Returns of how many jobs.
 
-    Returns of how many.
+    An upload whose process was killed has no job, and a job whose worker died too often ended without a word.
     """
-    old = {name.split("/")[1] for name, changed in blobs.below("batches").items() if changed < before}
-    needed = sql.jobs.c.state.in_(["queued", "running", "done"])
+    changed: dict[str, float] = {}
+    for name, at in blobs.below("batches").items():
+        job = name.split("/")[1]
+        changed[job] = max(at, changed.get(job, 0.0))
+    said = sql.jobs.c
+    needed = said.state.in_(jobs.UNFINISHED) | ((said.state == "done") & (said.ended_at >= ended_since))
     with engine.connect() as connection:
-        kept = set(connection.scalars(select(sql.jobs.c.id).where(sql.jobs.c.kind == KIND, needed)))
-    for job in old - kept:
+        kept = set(connection.scalars(select(said.id).where(said.kind == KIND, needed)))
+    old = [job for job, at in changed.items() if at < untouched_since and job not in kept]
+    for job in old:
         forget(blobs, job)
-    return len(old - kept)
+    return len(old)

@@ -52,6 +52,15 @@ def enqueue(
         return enqueue(engine, kind, params, owner, now, dedupe_key)
 
 
+def enqueue_every(engine: Engine, kind: str, owner: str, seconds: int, now: int) -> None:
+    """Queues a job of that kind unless one was queued within so many seconds, by any process."""
+    recent = select(table.c.id).where(table.c.kind == kind, table.c.created_at > now - seconds).limit(1)
+    with engine.connect() as connection:
+        if connection.execute(recent).first() is not None:
+            return
+    enqueue(engine, kind, {}, owner, now, dedupe_key=f"{kind} every {seconds} s")
+
+
 def add(
     connection: Connection,
     kind: str,

@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -176,6 +175,7 @@ def make_waiting(world_copy: World, password_hash: str) -> Iterator[Served]:
     own.engine.dispose()
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_what_is_no_file_of_flights_is_refused_at_once_and_not_kept(waiting: Served) -> None:
     refused: list[tuple[bytes, str, int, str]] = [
         (b"", CSV, 422, "is empty"),
@@ -196,6 +196,7 @@ def test_what_is_no_file_of_flights_is_refused_at_once_and_not_kept(waiting: Ser
     assert not files(waiting) and not jobs.listing(waiting.engine)[0]
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_form_is_one_file_and_nothing_else(waiting: Served) -> None:
     def form(**parts: Any) -> Any:
         return waiting.client.post("/predictions/batch", data=parts, headers=waiting.headers)
@@ -210,6 +211,7 @@ def test_a_form_is_one_file_and_nothing_else(waiting: Served) -> None:
     assert form(anything=file()).status_code == 202
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_compressed_body_is_refused_before_anything_of_it_is_unpacked(waiting: Served) -> None:
     headers = {**waiting.headers, "Content-Encoding": "gzip"}
     answer = send(waiting.client, headers, gzip.compress(GOOD))
@@ -217,6 +219,7 @@ def test_a_compressed_body_is_refused_before_anything_of_it_is_unpacked(waiting:
     assert answer.headers["Accept-Encoding"] == "identity"
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_file_that_is_too_large_is_refused_and_taken_off_the_connection(
     waiting: Served, monkeypatch: pytest.MonkeyPatch, chunked: bool
@@ -232,6 +235,7 @@ def test_a_file_that_is_too_large_is_refused_and_taken_off_the_connection(
     assert not files(waiting)
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_who_may_not_send_files_is_told_so_and_the_file_is_taken_off_the_connection(waiting: Served) -> None:
     content = GOOD + b"x" * 5_000_000  # more than any other call takes
     for headers, status in (({}, 401), (waiting.by("viewer").headers, 403), (waiting.by("feeder").headers, 403)):
@@ -244,6 +248,7 @@ def test_who_may_not_send_files_is_told_so_and_the_file_is_taken_off_the_connect
         assert body.tell() == len(content)
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_file_that_breaks_off_is_not_kept(waiting: Served) -> None:
     headers = {**waiting.headers, "Content-Type": CSV}
     cut = {"CONTENT_LENGTH": str(len(GOOD) + 1), "wsgi.input": io.BytesIO(GOOD)}
@@ -252,6 +257,7 @@ def test_a_file_that_breaks_off_is_not_kept(waiting: Served) -> None:
     assert not files(waiting)
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_file_that_stops_coming_is_not_waited_for(waiting: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "STALLS_SECONDS", 0.2)
     here, there = socket.socketpair()
@@ -265,6 +271,7 @@ def test_a_file_that_stops_coming_is_not_waited_for(waiting: Served, monkeypatch
     assert not files(waiting)
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_file_that_comes_in_drips_is_not_waited_for_either(waiting: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "TAKES_SECONDS", 0.5)
     here, there = socket.socketpair()
@@ -291,6 +298,7 @@ def test_as_of_in_the_future_is_refused(waiting: Served) -> None:
         assert body["errors"][0]["parameter"] == query[1:].partition("=")[0]
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_disk_without_room_is_a_507_and_nothing_is_left(waiting: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     with no_file_over(20_000_000):
         answer = send(waiting.client, waiting.headers, GOOD + b"x" * 25_000_000)
@@ -308,6 +316,7 @@ def test_an_account_has_five_files_waiting_at_most(waiting: Served) -> None:
     assert send(waiting.client, waiting.by("operator").headers, GOOD).status_code == 202
 
 
+@pytest.mark.sqlite("since the body is what is looked at")
 def test_a_server_takes_two_files_at_a_time(waiting: Served) -> None:
     with uploads.slot(), uploads.slot():
         answer = send(waiting.client, waiting.headers, GOOD)
@@ -344,17 +353,3 @@ def test_a_file_is_counted_as_expensive_work(api: Api) -> None:
     assert send(api.client(), headers, GOOD).status_code == 503
     answer = send(api.client(), headers, GOOD)
     assert "uploads" in problem(answer, 429)["detail"] and answer.headers["Retry-After"] == "3600"
-
-
-def test_files_that_no_job_needs_are_swept_when_they_are_old(api: Api) -> None:
-    blobs = Blobs(api.settings.blobs)
-    ids: dict[str, str] = {}
-    for state in ("queued", "cancelled"):
-        ids[state] = str(jobs.enqueue(api.engine, "batch", {"format": "csv"}, "analyst", 1)["id"])
-    jobs.cancel(api.engine, ids["cancelled"], 2)
-    for name in (*ids.values(), "of nobody"):
-        blobs.write(batches.upload(name), b"x")
-    assert batches.sweep(api.engine, blobs, before=int(time.time()) - 60) == 0
-    assert batches.sweep(api.engine, blobs, before=int(time.time()) + 60) == 2
-    assert set(blobs.below("batches")) == {f"batches/{ids['queued']}/upload"}
-    assert not (Path(api.settings.blobs) / "batches" / "of nobody").exists()
