@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from backend.settings import Settings
-from tests.bench.api import free_port
+from tests.bench.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30

@@ -20,7 +20,7 @@ from backend import accounts, clock
 from backend.settings import Settings
 from backend.store.documents import open_documents
 from jobs.launch import parts
-from tests.bench.api import free_port
+from tests.bench.servers import free_port
 from tests.conftest import NOON, PASSWORD, World
 from tests.integration import versions
 
