@@ -2,7 +2,6 @@
 
 import base64
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from backend import accounts, clock
 from backend.flights.events import WEATHER_KNOWN_AFTER, weather
 from backend.monitoring import metrics
-from backend.store import deployments, jobs, ledger, migrate, performance, quality, sql
 from backend.store import events as log
+from backend.store import jobs, migrate, quality, sql
 from tests.conftest import NOON, PASSWORD, Api
+from tests.integration.scrapes import TOLD, Samples, judge, parsed, serve, value
 from tests.integration.served import Served, problem
 
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-TOLD = clock.to_epoch(datetime(2013, 4, 1, 4, tzinfo=UTC))
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitoring.md"
-
-
-def parsed(text: str) -> Samples:
-    """Each sample of a scrape by its name and labels."""
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
 
 
 def scrape(app: Api | Served) -> Samples:
@@ -36,10 +25,6 @@ def scrape(app: Api | Served) -> Samples:
     answer = client.get("/metrics", headers=app.bearer("metrics"))
     assert answer.status_code == 200, answer.text
     return parsed(answer.text)
-
-
-def value(samples: Samples, name: str, **labels: str) -> float | None:
-    return samples.get((name, frozenset(labels.items())))
 
 
 def series(samples: Samples) -> set[Any]:
@@ -124,16 +109,8 @@ def test_the_queue_is_counted_by_kind_and_state_and_failures_are_seen_for_a_day(
     assert value(found, "pushback_failed_jobs", kind="training") == 1
 
 
-def serve(api: Api, version: int) -> None:
-    """Let a version serve that has learned up to TOLD."""
-    with sql.writing(api.engine) as connection:
-        trained = {"version": version, "data_until": clock.iso(TOLD)}
-        decision = ledger.decide(connection, "trained", NOON, TOLD, "tests", "for this test", trained)
-        deployments.deploy(connection, version, "none.zip", "0" * 64, NOON, TOLD, decision)
-
-
 def test_ages_are_by_the_data_clock(api: Api) -> None:
-    serve(api, 7)
+    serve(api.engine, 7)
     with sql.writing(api.engine) as connection:
         log.append(connection, [weather("EWR", TOLD - clock.HOUR, {"temp": 41.0})])
         log.move_clock(connection, TOLD + 3 * clock.DAY)
@@ -155,29 +132,19 @@ def test_the_quality_of_what_feeders_tell_is_of_two_days_and_names_nothing_they_
     assert value(found, "pushback_observations", what="unknown_carrier", which="") == 5
 
 
-def judge(api: Api, version: int, down: bool | None) -> None:
-    """Write a row of figures as jobs.performance does, with its verdict."""
-    numbers = {"version": version, "trained_brier": 0.14, "trained_auc": 0.78}
-    scores = {"brier": 0.16, "auc": 0.7, "brier_interval": (0.15, 0.17), "auc_interval": (0.68, 0.72)}
-    said = {"auc": 0.71, "brier": 0.161, "quality": numbers | {"down": down, "sentence": "so it is"} | scores}
-    about = {"span": "28d", "lead_minutes": 120, "slice": "all", "value": "", "judged_at": NOON, "complete": True}
-    with sql.writing(api.engine) as connection:
-        performance.record(connection, [about | {"day": "2013-03-29", "seq": 1, "said": said}])
-
-
 def test_the_verdict_on_the_champion_is_a_yes_or_a_no_with_its_interval(api: Api) -> None:
-    serve(api, 1)
-    judge(api, 1, True)
+    serve(api.engine, 1)
+    judge(api.engine, 1, True)
     found = scrape(api)
     assert value(found, "pushback_model_quality_down") == 1
     names = ("brier_score", "brier_score_lower", "brier_score_upper", "trained_brier_score", "auc", "auc_lower")
     assert [value(found, f"pushback_champion_{name}") for name in names] == [0.16, 0.15, 0.17, 0.14, 0.7, 0.68]
     assert value(found, "pushback_live_brier_score", window="28d", lead_minutes="120") == 0.161
-    judge(api, 1, None)
+    judge(api.engine, 1, None)
     assert value(scrape(api), "pushback_model_quality_down") is None, "it is too early to tell"
-    judge(api, 1, False)
+    judge(api.engine, 1, False)
     assert value(scrape(api), "pushback_model_quality_down") == 0
-    serve(api, 2)
+    serve(api.engine, 2)
     assert value(scrape(api), "pushback_model_quality_down") is None, "the verdict was another version's"
 
 
@@ -196,8 +163,8 @@ def test_every_metric_has_its_line_in_the_document_with_kind_and_labels_and_no_l
 
 
 def test_what_is_exported_has_the_names_kinds_and_labels_that_are_declared(api: Api) -> None:
-    serve(api, 1)
-    judge(api, 1, False)
+    serve(api.engine, 1)
+    judge(api.engine, 1, False)
     with sql.writing(api.engine) as connection:
         log.append(connection, [weather("EWR", TOLD - clock.DAY, {"temp": 41.0})])
         log.move_clock(connection, TOLD)

@@ -18,7 +18,7 @@ from backend.settings import Settings
 from backend.store.documents import open_documents
 from tests.conftest import NOON, PASSWORD
 from tests.integration.running import PATIENCE_SECONDS, ROOT, Running, serving
-from tests.integration.test_metrics import Samples, parsed, value
+from tests.integration.scrapes import Samples, parsed, value
 
 UNKNOWN = {"method": "GET", "url_rule": "other", "status": "404"}
 
