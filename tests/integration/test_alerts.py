@@ -21,7 +21,7 @@ from backend.monitoring import metrics
 from backend.settings import Settings
 from backend.store import events as log
 from backend.store import jobs, ledger, sql
-from tests.bench.api import free_port
+from tests.bench.servers import free_port
 from tests.integration.running import PATIENCE_SECONDS, ROOT, serving
 from tests.integration.scrapes import TOLD, judge, serve
 
