@@ -16,6 +16,7 @@ PEOPLE = ("viewer", "analyst", "operator", "admin")
 MACHINES = ("feeder", "alerts", "metrics")
 ROLES = PEOPLE + MACHINES
 MADE = "machines"  # the table that says which of them were made once
+VOUCHER_KEY = "ui-api-key"
 USERNAME = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 
 
@@ -125,7 +126,8 @@ def first_start(settings: Settings, documents: Documents) -> None:
     number of processes may call it at once and whenever they start.
     """
     signing.open_keys(settings)
-    secret(settings, "ui-cookie-key", 48)
+    for name in ("ui-cookie-key", VOUCHER_KEY):
+        secret(settings, name, 48)
     if not _never_made(documents):
         return
     with documents.writing():  # where several start at once, one hashes and the others wait for it

@@ -10,6 +10,7 @@ from backend.settings import Settings
 ABOUT = {
     signing.NAME: "signs tokens; the newest key signs, and the one before it still verifies",
     "ui-cookie-key": "signs the app's cookie",
+    "ui-api-key": "lets the app vouch for its browsers' addresses",
     "admin-password": "the password of admin as it was made here; one that was set since stands nowhere",
     "feeder-password": "the same of feeder, the account of what sends observations",
     "alerts-password": "the same of alerts, the account of what posts alerts",

@@ -14,6 +14,7 @@ import streamlit as st
 from ui import blocks, login, settings
 from ui.client import ApiError, Client
 from ui.views import models, overview, predict
+from ui.voucher import Voucher, browser_address
 
 MARK = str(Path(__file__).parent / "mark.svg")
 
@@ -27,6 +28,13 @@ def _still_logged_in(client: Client, key: str) -> None:
         return  # the page itself says that the API does not answer; that ends nobody's session
     if gone:
         st.rerun()
+
+
+def _voucher(here: settings.Settings) -> Voucher | None:
+    key = settings.api_key(here)
+    forwarded_for = st.context.headers.get_all("X-Forwarded-For")
+    address = browser_address(st.context.ip_address, forwarded_for, here.proxies)
+    return None if key is None or address is None else Voucher(key, address)
 
 
 def _sidebar(client: Client, key: str, account: login.Account) -> None:
@@ -60,6 +68,7 @@ def main() -> None:
         blocks.notice("The app cannot sign its cookie", str(error), alarming=True)
         return
     client = st.session_state.setdefault("client", Client(here.api_url, here.timeout_seconds))
+    client.voucher = _voucher(here)
     try:
         account = login.account(client, key, now)
     except ApiError as error:

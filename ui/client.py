@@ -1,5 +1,6 @@
 """The only code of the app that speaks HTTP: one method a call of the API, and one exception for all that may fail."""
 
+import time
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import quote
@@ -7,6 +8,7 @@ from urllib.parse import quote
 import requests
 
 from ui.answers import Flight, Job, Opened, Prediction, Ready, Status, Token, Version
+from ui.voucher import Voucher
 
 
 class ApiError(Exception):
@@ -42,18 +44,21 @@ def problem(status: int, body: object) -> ApiError:
 
 
 class Client:
-    """The API at `api_url`, as one person sees it. `token` is that person's JWT, set before calls that need one."""
+    """The API at `api_url`, as one person sees it. `token` is that person's JWT, set before calls that need one, and
+    `voucher` says where that person is."""
 
     def __init__(self, api_url: str, timeout_seconds: float) -> None:
         self.api_url = api_url
         self.timeout_seconds = timeout_seconds
         self.token: str | None = None
+        self.voucher: Voucher | None = None
         self._http = requests.Session()
         # A .netrc would replace the token by a stored password, and a proxy has no business between app and API.
         self._http.trust_env = False
 
     def _call(self, method: str, path: str, **parts: Any) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        headers = {} if self.voucher is None else self.voucher.header(int(time.time()))
+        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             response = self._http.request(
                 method, self.api_url + path, headers=headers, timeout=self.timeout_seconds, **parts

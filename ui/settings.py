@@ -8,25 +8,30 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Settings:
-    """One running app. `api_url` has no slash at its end; `timeout_seconds` is for one call of the API."""
+    """One running app. `api_url` has no slash at its end; `timeout_seconds` is for one call of the API, and
+    `proxies` stand in front of the app."""
 
     api_url: str
     cookie_key_file: Path
+    api_key_file: Path
+    proxies: int = 0
     timeout_seconds: float = 10.0
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
-    Reads API_URL (default: http://127.0.0.1:8000), UI_COOKIE_KEY_FILE (default: ui-cookie-key in the secrets folder),
-    PUSHBACK_SECRETS (the secrets folder, default: `secrets` in the state folder) and PUSHBACK_HOME (the state folder,
-    default: `var` in the current folder).
+    Reads API_URL (default: http://127.0.0.1:8000), PUSHBACK_HOME (the state folder, default: `var` in the current
+    folder), PUSHBACK_SECRETS (the secrets folder, default: `secrets` in the state folder), UI_COOKIE_KEY_FILE and
+    UI_API_KEY_FILE (default: ui-cookie-key and ui-api-key in the secrets folder) and PUSHBACK_PROXIES (default: 0).
     """
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
     secrets = Path(environ.get("PUSHBACK_SECRETS") or home / "secrets").expanduser().resolve()
     return Settings(
         api_url=environ.get("API_URL", "http://127.0.0.1:8000").rstrip("/"),
         cookie_key_file=Path(environ.get("UI_COOKIE_KEY_FILE", str(secrets / "ui-cookie-key"))),
+        api_key_file=Path(environ.get("UI_API_KEY_FILE", str(secrets / "ui-api-key"))),
+        proxies=int(environ.get("PUSHBACK_PROXIES") or 0),
     )
 
 
@@ -43,3 +48,9 @@ def cookie_key(settings: Settings) -> str:
             f"{path} holds {len(key)} characters, and a key needs 32 or more. Delete it and start the API."
         )
     return key
+
+
+def api_key(settings: Settings) -> str | None:
+    """The key under which the app vouches for its browsers' addresses; None where there is none, and it does not."""
+    path = settings.api_key_file
+    return path.read_text(encoding="ascii").strip() if path.is_file() else None

@@ -37,6 +37,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # its own queue; ours is jobs.worker
         "DO_NOT_TRACK": "true",
+        "FORWARDED_ALLOW_IPS": "",  # the servers of app and MLflow believe no proxy; PUSHBACK_PROXIES is ours
         "PYTHONUNBUFFERED": "1",
     }
 

@@ -111,7 +111,7 @@ def test_processes_that_start_together_agree_on_one_account_each_and_one_key(tmp
     documents = open_documents(installation.documents)
     assert [(one.username, one.role) for one in accounts.listing(documents)] == [(name, name) for name in FIRST]
     assert all(accounts.verify(documents, name, password_of(installation, name)) for name in FIRST)
-    secrets = ["jwt-key", "ui-cookie-key", *(f"{name}-password" for name in FIRST)]
+    secrets = ["jwt-key", "ui-cookie-key", "ui-api-key", *(f"{name}-password" for name in FIRST)]
     assert sorted(path.name for path in installation.secrets.iterdir()) == sorted(secrets)
     assert {path.stat().st_mode & 0o777 for path in installation.secrets.iterdir()} == {0o600}
 

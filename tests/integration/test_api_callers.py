@@ -1,15 +1,18 @@
-"""Where a request comes from: pages of other origins, and callers behind proxies."""
+"""Where a request comes from: pages of other origins, callers behind proxies, and browsers that the app vouches for."""
 
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from backend import accounts, options
 from backend.app import create_app
 from backend.monitoring import logs
-from tests.conftest import Api
+from backend.options import Limits
+from tests.conftest import NOON, PASSWORD, Api
 from tests.integration.heard import Heard
 from tests.integration.served import problem
+from ui.voucher import Voucher, browser_address
 
 WRITES = [("POST", "/sessions"), ("PUT", "/settings/costs"), ("PATCH", "/accounts/x"), ("DELETE", "/sessions")]
 
@@ -63,3 +66,69 @@ def test_behind_a_proxy_the_api_s_own_origin_is_the_one_that_browsers_see(api: A
     for proxies, status in ((0, 403), (1, 422)):
         answer = told(api, proxies=proxies).client().post("/sessions", json={}, headers=said)
         assert answer.status_code == status
+
+
+def key_of(api: Api) -> str:
+    accounts.first_start(api.settings, api.documents)
+    return (api.settings.secrets / accounts.VOUCHER_KEY).read_text().strip()
+
+
+@pytest.mark.sqlite("limits are tried on both where logins are")
+def test_who_fails_at_the_app_s_form_makes_nobody_else_wait(api: Api) -> None:
+    options.write(api.documents, "limits", Limits(failures_without_wait=3))
+    key = key_of(api)
+
+    def log_in(browser: str, password: str) -> int:
+        login = {"username": "viewer", "password": password}
+        headers = Voucher(key, browser).header(api.clock[0])
+        return api.client().post("/sessions", json=login, headers=headers).status_code
+
+    assert [log_in("192.0.2.66", "wrong") for _ in range(5)] == [401, 401, 401, 401, 429]
+    assert log_in("192.0.2.66", PASSWORD) == 429
+    assert log_in("192.0.2.7", PASSWORD) == 201
+
+
+RIGHT = Voucher("the key", "192.0.2.7").header(NOON)["Pushback-Client"]
+
+
+@pytest.mark.parametrize(
+    ("voucher", "counts"),
+    [
+        (RIGHT, True),
+        (Voucher("the key", "192.0.2.7").header(NOON - 60)["Pushback-Client"], True),
+        (Voucher("the key", "192.0.2.7").header(NOON - 61)["Pushback-Client"], False),
+        (Voucher("the key", "192.0.2.7").header(NOON + 61)["Pushback-Client"], False),
+        (Voucher("another", "192.0.2.7").header(NOON)["Pushback-Client"], False),
+        (Voucher("the key", "nowhere").header(NOON)["Pushback-Client"], False),
+        (RIGHT.replace(".7", ".8"), False),
+        (RIGHT.replace(" ", ""), False),
+        (RIGHT[:-1] + "é", False),
+        ("", False),
+    ],
+    ids=range(10),
+)
+@pytest.mark.sqlite("it is decided before the database is asked")
+def test_a_voucher_counts_where_it_is_fresh_and_whole(api: Api, heard: Heard, voucher: str, counts: bool) -> None:
+    api.settings.secrets.mkdir(exist_ok=True)
+    (api.settings.secrets / accounts.VOUCHER_KEY).write_text("the key")
+    headers = {"Pushback-Client": voucher, "Authorization": "Bearer none"}
+    api.client().get("/jobs", headers=headers, environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    (line,) = heard.lines(logs.ACCESS)
+    assert line["address"] == ("192.0.2.7" if counts else "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "proxies", "address"),
+    [
+        ("192.0.2.7", [], 0, "192.0.2.7"),
+        ("192.0.2.7", ["203.0.113.9"], 0, "192.0.2.7"),
+        (None, ["203.0.113.9, 198.51.100.7"], 1, "198.51.100.7"),
+        (None, ["203.0.113.9", "198.51.100.7"], 2, "203.0.113.9"),
+        (None, ["203.0.113.9"], 2, None),
+        (None, [], 0, None),
+    ],
+)
+def test_the_app_knows_its_browser_from_the_connection_or_from_its_proxies(
+    peer: str | None, forwarded_for: list[str], proxies: int, address: str | None
+) -> None:
+    assert browser_address(peer, forwarded_for, proxies) == address
