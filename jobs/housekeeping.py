@@ -59,6 +59,7 @@ def run(
         parts = {
             "jobs": retention.ended_jobs(jobs_since),
             "sessions": retention.over_sessions(now),
+            "api_tokens": retention.over_api_tokens(now),
             "counters": retention.closed_counters(now),
             "receipts": retention.old_receipts(now),
             "predictions": retention.answers(bound.before, now - int(how.predictions_days * clock.DAY)),

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 
 from backend import clock
 from backend.store import pages, sql
@@ -18,7 +18,7 @@ from backend.store.statements import Statement
 
 PREFIX = "pb_"  # by which a scanner of source code finds one that was left there
 RANDOM_BYTES = 32
-KEPT_SECONDS = 30 * clock.DAY  # after its end, to be seen in the list
+SHOWN_SECONDS = 30 * clock.DAY  # after its end, in the list
 
 table = sql.api_tokens
 ORDER = Order(
@@ -46,13 +46,9 @@ _FIELDS = [table.c[field.name] for field in fields(ApiToken)]
 
 
 def make(connection: Connection, **said: Any) -> tuple[str, ApiToken]:
-    """A new token with those fields of an ApiToken: what its holder shows, which is kept nowhere, and its row.
-
-    Rows that ended a month ago are forgotten here.
-    """
+    """A new token with those fields of an ApiToken: what its holder shows, which is kept nowhere, and its row."""
     opaque = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     made = ApiToken(id=str(uuid.uuid4()), **said)
-    connection.execute(delete(table).where(table.c.expires_at <= made.created_at - KEPT_SECONDS))
     connection.execute(insert(table).values({**asdict(made), "token_hash": hash_of(opaque)}))
     return opaque, made
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Delete, Engine, delete, or_, select
 
-from backend.store import receipts, sql
+from backend.store import api_tokens, receipts, sql
 from backend.store.jobs import UNFINISHED
 
 ROWS = 500  # of a transaction
@@ -34,6 +34,12 @@ def ended_jobs(before: int) -> Part:
 def over_sessions(now: int) -> Part:
     """Sessions, and families of refresh tokens, that are over."""
     return _part(sql.sessions.c.id_hash, sql.sessions.c.expires_at <= now)
+
+
+def over_api_tokens(now: int) -> Part:
+    """API tokens that are over, and no longer shown either."""
+    table = sql.api_tokens
+    return _part(table.c.id, table.c.expires_at <= now - api_tokens.SHOWN_SECONDS)
 
 
 def closed_counters(now: int) -> Part:

@@ -17,7 +17,7 @@ from backend import clock, options
 from backend.clock import DAY
 from backend.options import Retention
 from backend.settings import Settings
-from backend.store import batches, counters, events, jobs, receipts, retention, sessions, sql
+from backend.store import api_tokens, batches, counters, events, jobs, receipts, retention, sessions, sql
 from backend.store.blobs import Blobs
 from backend.store.documents import open_documents
 from backend.store.jobs import LostClaim
@@ -86,6 +86,9 @@ def test_what_has_ended_goes_and_what_lasts_stays(home: Settings, engine: Engine
         sessions.start(engine, "ui", "a" * 36, 1, ends_at - 50, 50)
         counters.Counters(engine, partial(int, ends_at - 50)).incr(f"{ends_at}", 50)
     with sql.writing(engine) as connection:
+        for ends_at in (now - 29 * DAY, now - 31 * DAY):
+            said = {"account": "a" * 36, "credentials_version": 1, "name": "x", "role": "viewer", "made_by": "anna"}
+            api_tokens.make(connection, **said, created_at=ends_at - 9, expires_at=ends_at)
         for at in (now, now - DAY - 1):
             receipts.keep(connection, "a" * 36, f"key {at}", b"x" * 32, {}, at)
     for ended in (now - 3 * DAY, now - DAY):
@@ -93,8 +96,9 @@ def test_what_has_ended_goes_and_what_lasts_stays(home: Settings, engine: Engine
         jobs.cancel(engine, identity, ended)
     waits = jobs.enqueue(engine, "guard", {}, "operator", now - 9 * DAY)["id"]
     found = keep_house(home, jobs_days=2)["deleted"]
-    assert found == {"jobs": 1, "sessions": 1, "counters": 1, "receipts": 1, "predictions": 0, "files": 0}
-    assert [count(engine, name) for name in ("jobs", "sessions", "counters", "receipts")] == [2, 1, 1, 1]
+    once = dict.fromkeys(("jobs", "sessions", "api_tokens", "counters", "receipts"), 1)
+    assert found == once | {"predictions": 0, "files": 0}
+    assert [count(engine, name) for name in once] == [2, 1, 1, 1, 1]
     assert jobs.get(engine, waits) is not None
 
 
