@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, select
 
 from backend.store import pages, sql
 from backend.store.events import insert_for
@@ -67,5 +67,5 @@ def newest(connection: Connection, span: str, lead_minutes: int) -> Row[Any] | N
 def newest_windows(connection: Connection) -> Sequence[Row[Any]]:
     """The rows of all flights in the trailing windows that ended with the newest complete day, at each lead time."""
     whole = (table.span != "day", table.slice == "all", table.complete.is_(True))
-    newest = select(func.max(table.day)).where(*whole).scalar_subquery()
+    newest = select(table.day).where(*whole).order_by(table.day.desc()).limit(1).scalar_subquery()
     return connection.execute(select(sql.performance).where(*whole, table.day == newest)).fetchall()
