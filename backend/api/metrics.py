@@ -16,6 +16,7 @@ from backend.api import context
 from backend.api.auth import METRICS, auth
 from backend.monitoring import metrics, scraped, worker_counts
 from backend.store import migrate
+from backend.store.blobs import Blobs
 
 bp = APIBlueprint("metrics", __name__, tag="Monitoring")
 
@@ -94,7 +95,8 @@ def listing() -> Response:
     counted: _Counted = current_app.extensions["pushback-metrics"]
     version: str = current_app.version  # type: ignore[attr-defined]
     build = scraped.family(metrics.BUILD, [((version, here.settings.mode, migrate.HEAD), 1)])
+    free = scraped.family(metrics.DISK_FREE, [((), Blobs(here.settings.blobs).free_bytes())])
     with here.engine.connect() as connection:
         stored = list(scraped.families(connection, here.now()))
-    together = _Families([build, *stored, *counted.families()])
+    together = _Families([build, free, *stored, *counted.families()])
     return Response(generate_latest(together), content_type=CONTENT_TYPE_PLAIN_0_0_4)

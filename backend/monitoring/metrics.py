@@ -49,6 +49,10 @@ PROBABILITY = Series("pushback_prediction_probability", "histogram", ("version",
 
 # Read from the database. Ages are by the data clock, where nothing else is said.
 BUILD = Series("pushback_build_info", "gauge", ("version", "mode", "schema"), "1, with what runs here as labels")
+DATABASE_SIZE = Series("pushback_database_size_bytes", "gauge", (), "Room that the database takes")
+DISK_FREE = Series(
+    "pushback_disk_free_bytes", "gauge", (), "Room that is left on the disk of bundles, uploads and results"
+)
 DATA_CLOCK = Series("pushback_data_clock_timestamp_seconds", "gauge", (), "The data clock, since 1970")
 OBSERVATION_AGE = Series("pushback_observation_age_seconds", "gauge", (), "Since the newest fact became known")
 OBSERVATIONS = Series(

@@ -12,7 +12,7 @@ from backend.clock import DAY, to_epoch
 from backend.monitoring import metrics
 from backend.monitoring.answered import HEADLINE
 from backend.monitoring.metrics import Series
-from backend.store import deployments, jobs, ledger, performance, quality
+from backend.store import deployments, jobs, ledger, performance, quality, sql
 from backend.store import events as log
 
 Values = Iterable[tuple[tuple[Any, ...], float | None]]  # the labels of each series, and its value where there is one
@@ -33,6 +33,10 @@ def family(series: Series, values: Values) -> GaugeMetricFamily:
         if value is not None:
             made.add_metric([str(label) for label in labels], value)
     return made
+
+
+def _size(connection: Connection, _now: int) -> Found:
+    yield metrics.DATABASE_SIZE, [((), sql.size_bytes(connection))]
 
 
 def _observations(connection: Connection, _now: int) -> Found:
@@ -91,4 +95,4 @@ def _quality(verdict: dict[str, Any]) -> Found:
 
 
 # Each reads what it is about; `now` is the wall clock.
-READ: tuple[Callable[[Connection, int], Found], ...] = (_observations, _jobs, _champion)
+READ: tuple[Callable[[Connection, int], Found], ...] = (_size, _observations, _jobs, _champion)

@@ -354,3 +354,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One write transaction: it has the write lock from its start, commits at the end, rolls back on an error."""
     with engine.execution_options(writing=True).begin() as connection:
         yield connection
+
+
+def size_bytes(connection: Connection) -> int:
+    """How much room the database takes; of SQLite its file, without the log of changes beside it."""
+    if connection.dialect.name == "sqlite":
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        return int(pages * connection.exec_driver_sql("PRAGMA page_size").scalar_one())
+    return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())

@@ -93,6 +93,8 @@ def test_before_the_first_ingest_there_are_metrics_too(api: Api) -> None:
     assert value(found, "pushback_build_info", version="0.1.0", mode="replay", schema=migrate.HEAD) == 1
     assert value(found, "pushback_oldest_queued_job_age_seconds") == 0
     assert value(found, "pushback_champion_age_seconds") is None
+    assert (value(found, "pushback_database_size_bytes") or 0) > 50_000
+    assert (value(found, "pushback_disk_free_bytes") or 0) > 0
 
 
 def test_the_queue_is_counted_by_kind_and_state_and_failures_are_seen_for_a_day(api: Api) -> None:
