@@ -104,6 +104,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     openapi.register(app)
     app.before_request(_read_the_body)
     app.before_request(origins.refuse_foreign)
+    app.before_request(health.refuse_other_tables)
     access_log.register(app)
     app.after_request(_secure)
     app.after_request(_drain)

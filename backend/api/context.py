@@ -9,14 +9,15 @@ from flask import Flask, current_app
 from sqlalchemy import Engine
 
 from backend import accounts, signing
+from backend.api.errors import Problem
 from backend.model.serving import Serving
 from backend.settings import Settings
 from backend.signing import Keys
-from backend.store import sql
+from backend.store import migrate, sql
 from backend.store.answer_log import AnswerLog
 from backend.store.blobs import Blobs
 from backend.store.counters import Counters
-from backend.store.documents import Documents, open_documents
+from backend.store.documents import Documents, DocumentsError, open_documents
 
 _making = threading.Lock()
 PATIENCE_SECONDS = 5  # for another process that writes: who asks is told to try again, and does not wait for ever
@@ -33,6 +34,7 @@ class Context:
     keys: Keys
     counters: Counters
     serving: Serving
+    schema: migrate.Watch
     now: Callable[[], int]
     process: int
 
@@ -57,10 +59,16 @@ def get() -> Context:
 
 
 def _make(settings: Settings, now: Callable[[], int]) -> Context:
-    documents = open_documents(settings.documents)
-    accounts.first_start(settings, documents)
+    try:
+        documents = open_documents(settings.documents)
+        accounts.first_start(settings, documents)
+    except (DocumentsError, OSError) as error:
+        sentence = f"The documents or the secrets cannot be used: {error}."
+        raise Problem(503, "Not ready", sentence, headers={"Retry-After": "5"}) from error
     engine = sql.open_engine(settings.database_url, PATIENCE_SECONDS)
     answer_log = AnswerLog(settings.database_url, PATIENCE_SECONDS)
     serving = Serving(Blobs(settings.blobs))
     keys, counters = signing.open_keys(settings), Counters(engine, now)
-    return Context(settings, engine, answer_log, documents, keys, counters, serving, now, os.getpid())
+    return Context(
+        settings, engine, answer_log, documents, keys, counters, serving, migrate.Watch(engine), now, os.getpid()
+    )

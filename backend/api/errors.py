@@ -12,6 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, ProgrammingE
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from backend.store.documents import DocumentsError
 from backend.store.pages import CursorError
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(OperationalError, _from_the_database)
     app.register_error_handler(ProgrammingError, _from_its_schema)
     app.register_error_handler(DataError, _from_a_value)
+    app.register_error_handler(DocumentsError, _from_the_documents)
     app.register_error_handler(Exception, _from_a_fault)
 
 
@@ -166,6 +168,12 @@ def _from_the_database(error: DBAPIError) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     detail = "The database cannot be used at this moment: GET /health/ready says what is missing."
     return answer(Problem(503, "No database", detail, headers={"Retry-After": "5"}))
+
+
+def _from_the_documents(error: DocumentsError) -> Response:
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    detail = "Accounts and settings cannot be read at this moment: GET /health/ready says what is missing."
+    return answer(Problem(503, "No documents", detail, headers={"Retry-After": "5"}))
 
 
 def _title(status: int) -> str:

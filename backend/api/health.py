@@ -3,16 +3,21 @@
 from typing import Any, Literal
 
 from apiflask import APIBlueprint
+from flask import request
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.api import context
 from backend.api.context import Context
+from backend.api.errors import Problem
 from backend.model.serving import NoChampionError
 from backend.store import events as log
 from backend.store import migrate
+from backend.store.documents import DocumentsError
 
 bp = APIBlueprint("health", __name__, tag="Health", url_prefix="/health")
+
+WITHOUT_TABLES = ("health", "openapi", "swagger_ui")
 
 NOT_READY: dict[int | str, Any] = {
     503: {
@@ -50,7 +55,10 @@ def live() -> dict[str, str]:
 @bp.doc(responses=NOT_READY)
 def ready() -> tuple[dict[str, Any], int]:
     """Can predictions be had?"""
-    here = context.get()
+    try:
+        here = context.get()
+    except Problem as problem:
+        return {"status": "not ready", "missing": [problem.detail]}, problem.status
     missing = what_is_missing(here)
     if missing:
         return {"status": "not ready", "missing": missing}, 503
@@ -65,8 +73,13 @@ def what_is_missing(here: Context) -> list[str]:
     """What must be done before predictions can be had, a sentence each."""
     missing: list[str] = []
     try:
-        if not migrate.at_head(here.engine):
-            return ["The database does not have this version's tables: run `python -m jobs.ingest`, or `make up`."]
+        here.documents.tables()
+    except (DocumentsError, OSError) as error:
+        missing.append(f"The documents cannot be read: {error}.")
+    try:
+        fault = migrate.fault(here.engine)
+        if fault is not None:
+            return [*missing, fault]
         with here.engine.connect() as connection:
             if log.data_clock(connection) is None:
                 missing.append("There are no facts yet: run `python -m jobs.ingest`.")
@@ -74,5 +87,14 @@ def what_is_missing(here: Context) -> list[str]:
     except NoChampionError as error:
         missing.append(str(error))
     except SQLAlchemyError:
-        return ["The database cannot be reached: check DATABASE_URL and that the server runs."]
+        missing.append("The database cannot be reached: check DATABASE_URL and that the server runs.")
     return missing
+
+
+def refuse_other_tables() -> None:
+    """Raises Problem 503 where the database's tables are not this program's, for every call that may need them."""
+    if request.endpoint is None or request.blueprint in WITHOUT_TABLES:
+        return
+    fault = context.get().schema.fault()
+    if fault is not None:
+        raise Problem(503, "Not ready", fault, headers={"Retry-After": "5"})

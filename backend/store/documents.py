@@ -24,6 +24,10 @@ from tinydb.table import Table
 LOCK_SECONDS = 30.0
 
 
+class DocumentsError(ValueError):
+    """The documents cannot be used: the sentence says why, and what to do."""
+
+
 class Document(TinyDocument):
     """A document of one's own: changing what was read changes nothing that another reader sees."""
 
@@ -47,11 +51,11 @@ class SharedFile(Storage):
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Nobody else writes in here. May be nested. Raises TimeoutError after 30 s."""
+        """Nobody else writes in here. May be nested. Raises DocumentsError where another keeps it for 30 s."""
         try:
             self.lock.acquire(timeout=LOCK_SECONDS)
         except Timeout as error:
-            raise TimeoutError(
+            raise DocumentsError(
                 f"{self.lock.lock_file} has been held by another process for {LOCK_SECONDS} s"
             ) from error
         try:
@@ -80,7 +84,7 @@ class SharedFile(Storage):
                 parsed = json.load(file)
             except ValueError as error:
                 os.close(handle)
-                raise ValueError(f"{self.path} is not JSON ({error}): put a copy of it back that is") from error
+                raise DocumentsError(f"{self.path} is not JSON ({error}): put a copy of it back that is") from error
         self._forget()
         self._handle = handle
         self._identity = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
