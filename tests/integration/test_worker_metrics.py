@@ -108,17 +108,31 @@ def test_what_ended_workers_counted_is_put_together_again_and_again(tmp_path: Pa
     assert {file.name for file in tmp_path.glob("*.db")} == {"counter_ended.db", "counter_7.db"}
 
 
+def test_a_file_that_a_kill_left_empty_goes_and_a_damaged_one_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted(tmp_path, 1, "apples", 5)
+    (tmp_path / "counter_2.db").touch()
+    worker_counts.fold(tmp_path, ())
+    assert total(tmp_path, "apples") == 5 and not (tmp_path / "counter_2.db").exists()
+    (tmp_path / "counter_3.db").write_bytes(b"\x40\0\0\0\0\0\0\0\xff\0\0\0")
+    worker_counts.fold(tmp_path, ())
+    assert "stays in their own files" in caplog.text and (tmp_path / "counter_3.db").exists()
+
+
 MAKE = """
-import os, signal
-from backend.monitoring.worker_folder import WorkerFolder
-folder = WorkerFolder()
+import os, pathlib, signal, sys
+from backend.monitoring import worker_folder
+worker_folder.IN_MEMORY = pathlib.Path(sys.argv[1])
+folder = worker_folder.WorkerFolder()
 folder.make()
 print(folder.path, flush=True)
 """
 
 
-def make(then: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", MAKE + then]
+def make(parent: Path, then: str) -> subprocess.Popen[str]:
+    """A server of its own that makes its folder in `parent`, where no other server of this machine looks."""
+    command = [sys.executable, "-c", MAKE + then, str(parent)]
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -127,22 +141,24 @@ def said(process: subprocess.Popen[str]) -> Path:
     return Path(process.stdout.readline().strip())
 
 
-def test_a_server_removes_what_killed_ones_left_and_nothing_of_those_that_live() -> None:
-    with make("input()") as living, make("os.kill(os.getpid(), signal.SIGKILL)") as killed:
-        lives, left = said(living), said(killed)
-        killed.wait(PATIENCE_SECONDS)
+def test_a_server_removes_what_killed_ones_left_and_nothing_of_those_that_live(tmp_path: Path) -> None:
+    with make(tmp_path, "input()") as living:
+        lives = said(living)
+        with make(tmp_path, "os.kill(os.getpid(), signal.SIGKILL)") as killed:
+            left = said(killed)
+            killed.wait(PATIENCE_SECONDS)
         assert lives.is_dir() and left.is_dir()
-        with make("folder.remove()") as third:
+        with make(tmp_path, "folder.remove()") as third:
             gone = said(third)
             assert third.wait(PATIENCE_SECONDS) == 0
         assert lives.is_dir() and not left.exists() and not gone.exists()
         living.communicate("\n", timeout=PATIENCE_SECONDS)
-    with make("folder.remove()") as last:
+    with make(tmp_path, "folder.remove()") as last:
         said(last)
     assert not lives.exists()
 
 
-def test_a_folder_that_would_come_too_late_is_refused() -> None:
-    command = [sys.executable, "-c", "import prometheus_client" + MAKE]
+def test_a_folder_that_would_come_too_late_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import prometheus_client" + MAKE, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1 and "do without --preload" in done.stderr
