@@ -21,7 +21,9 @@ from backend.api import (
     errors,
     flights,
     health,
+    intake,
     jobs,
+    kinds,
     metrics,
     models,
     observations,
@@ -73,6 +75,7 @@ BLUEPRINTS = (
     jobs.bp,
     results.bp,
     metrics.bp,
+    kinds.bp,
 )
 MAXIMUM_BODY_BYTES = 2 * 1024 * 1024
 # /docs draws itself with a script and styles in its page; nothing else that is answered here is a document.
@@ -96,6 +99,9 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     app.request_class = schemas.JsonRequest
     app.config.update(MAX_CONTENT_LENGTH=MAXIMUM_BODY_BYTES, OPENAPI_VERSION="3.1.0", AUTO_OPERATION_ID=True)
     app.url_map.strict_slashes = False
+    for rule in app.url_map.iter_rules():  # /openapi.json, which was there before
+        rule.strict_slashes = False
+    app.url_map.merge_slashes = False  # it would answer with a redirect, which is a page of HTML
     settings = settings or settings_module.load()
     context.prepare(app, settings, now)
     errors.register(app)
@@ -106,6 +112,7 @@ def create_app(settings: Settings | None = None, now: Callable[[], int] = clock.
     app.before_request(origins.refuse_foreign)
     app.before_request(health.refuse_other_tables)
     access_log.register(app)
+    intake.register(app)
     app.after_request(_secure)
     app.after_request(_drain)
     metrics.register(app, settings.metrics_folder)

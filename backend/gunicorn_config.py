@@ -6,6 +6,7 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 
 from backend import settings
+from backend.api import malformed
 from backend.monitoring import logs
 from backend.monitoring.worker_folder import WorkerFolder
 
@@ -54,3 +55,6 @@ class logger_class(Logger):  # pylint: disable=invalid-name  # gunicorn's name f
 
     def access(self, resp: object, req: object, environ: object, request_time: object) -> None:
         """Says nothing."""
+
+
+malformed.install()

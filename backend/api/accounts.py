@@ -21,7 +21,7 @@ bp = APIBlueprint("accounts", __name__, tag="Accounts", url_prefix="/accounts")
 Role = Literal["viewer", "analyst", "operator", "admin", "feeder", "alerts", "metrics"]
 
 
-class Shown(BaseModel):
+class AccountShown(BaseModel):
     """An account, without anything that opens it."""
 
     id: str
@@ -30,10 +30,10 @@ class Shown(BaseModel):
     disabled: bool
 
 
-class AllShown(BaseModel):
+class AccountsShown(BaseModel):
     """A page of accounts."""
 
-    items: list[Shown]
+    items: list[AccountShown]
     next: str | None = Field(description=paging.NEXT)
 
 
@@ -41,11 +41,11 @@ class Query(paging.Paged):
     """Which accounts."""
 
     role: Role | None = None
-    disabled: bool | None = None
+    disabled: bool | None = Field(default=None, description="only those that may not log in, or only those that may")
     sort: Literal["username", "-username"] = paging.sort("username")
 
 
-class New(schemas.Body):
+class NewAccount(schemas.Body):
     """A new account."""
 
     username: str = Field(max_length=64, examples=["night.shift"])
@@ -57,7 +57,7 @@ class New(schemas.Body):
     role: Role = Field(examples=["viewer"])
 
 
-class Change(schemas.Body):
+class AccountChange(schemas.Body):
     """What shall be otherwise; what is left out stays."""
 
     disabled: bool | None = None
@@ -90,9 +90,12 @@ def note(what: str, account: Account, **more: Any) -> None:
 @bp.get("")
 @bp.auth_required(auth, roles=ADMIN)
 @bp.input(Query, location="query", arg_name="query")
-@bp.output(AllShown)
+@bp.output(AccountsShown)
 def listing(query: Query) -> dict[str, Any]:
-    """List accounts"""
+    """List accounts
+
+    Everybody who may log in, people and machines, by name.
+    """
     found = [_shown(account) for account in accounts.listing(context.get().documents)]
     for name in ("role", "disabled"):
         if (wanted := getattr(query, name)) is not None:
@@ -103,12 +106,15 @@ def listing(query: Query) -> dict[str, Any]:
 
 @bp.post("")
 @bp.auth_required(auth, roles=ADMIN)
-@bp.input(New, arg_name="new")
-@bp.output(Shown, status_code=201)
+@bp.input(NewAccount, arg_name="new")
+@bp.output(AccountShown, status_code=201)
 @bp.doc(responses={422: "A name that is taken or unfit, or a password that is too short"})
 @costly
-def create(new: New) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Create an account"""
+def create(new: NewAccount) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Create an account
+
+    For a person (viewer, analyst, operator, admin) or a machine (feeder, alerts, metrics).
+    """
     here = context.get()
     try:
         made = accounts.create(here.documents, new.username, new.password, new.role, here.now())
@@ -120,18 +126,21 @@ def create(new: New) -> tuple[dict[str, Any], int, dict[str, str]]:
 
 @bp.get("/<identity>")
 @bp.auth_required(auth, roles=ADMIN)
-@bp.output(Shown)
+@bp.output(AccountShown)
 def get(identity: str) -> dict[str, Any]:
-    """One account"""
+    """One account
+
+    Whose it is, what it may do, and whether it may log in.
+    """
     return _shown(existing(identity))
 
 
 @bp.patch("/<identity>")
 @bp.auth_required(auth, roles=ADMIN)
-@bp.input(Change, arg_name="change")
-@bp.output(Shown)
+@bp.input(AccountChange, arg_name="change")
+@bp.output(AccountShown)
 @bp.doc(responses={404: "No such account", 409: "The only admin that is left stays one"})
-def patch(identity: str, change: Change) -> dict[str, Any]:
+def patch(identity: str, change: AccountChange) -> dict[str, Any]:
     """Change an account
 
     Disable it or let it in again, give it another role or another password. Whatever it had opened (sessions, tokens)

@@ -49,7 +49,7 @@ class Query(paging.Windowed):
 
     from_: schemas.Moment | None = Field(default=None, alias="from", description="as_of from then on")
     until: schemas.Moment | None = Field(default=None, description="as_of before then")
-    version: int | None = Field(default=None, ge=1, lt=10**9)
+    version: int | None = Field(default=None, ge=1, lt=10**9, description="that gave the answer")
     flight: str | None = Field(default=None, max_length=40, description="the flight's id")
     format: Literal["json", "csv"] = Field(default="json", description="csv: the page's rows under a header")
     sort: Literal["id", "-id", "as_of", "-as_of"] = paging.sort("-id")
@@ -63,10 +63,21 @@ class Answers(BaseModel):
     next: str | None = Field(description=paging.NEXT)
 
 
+AS_CSV: dict[int | str, Any] = {
+    200: {
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": ",".join(Answered.model_fields) + "\n"}},
+        "headers": {
+            "X-Next-Cursor": {"description": "of CSV: the cursor of the next page", "schema": {"type": "string"}}
+        },
+    }
+}
+
+
 @bp.get("/predictions")
 @bp.auth_required(auth, roles=ANALYST)
 @bp.input(Query, location="query", arg_name="query")
 @bp.output(Answers)
+@bp.doc(responses=AS_CSV)
 def listing(query: Query) -> dict[str, Any] | Response:
     """List predictions
 

@@ -77,7 +77,10 @@ def listing(query: Query) -> dict[str, Any]:
 @bp.auth_required(auth, roles=VIEWER)
 @bp.output(Decision)
 def get(identity: int) -> dict[str, Any]:
-    """One decision"""
+    """One decision
+
+    With all of its evidence: for a training its curves and slices too.
+    """
     with context.get().engine.connect() as connection:
         found = ledger.one(connection, identity) if identity < 2**63 else None
     if found is None:

@@ -12,29 +12,41 @@ from sqlalchemy.exc import DataError, DBAPIError, OperationalError, ProgrammingE
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from backend.api import problems
 from backend.store.documents import DocumentsError
 from backend.store.pages import CursorError
 
 log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
+NOT_VALID = "The request is not valid"
+# Pydantic's names of bounds, and JSON Schema's.
+KEYWORDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+    "min_length": "minLength",
+    "max_length": "maxLength",
+    "pattern": "pattern",
+}
 
 
 class Place(BaseModel):
     """One thing that was wrong, and where."""
 
-    pointer: str | None = None
-    parameter: str | None = None
+    pointer: str | None = Field(default=None, description="where in the body, as a JSON pointer (RFC 6901)")
+    parameter: str | None = Field(default=None, description="or which parameter of the query")
     reason: str
-    accepted: Any = None
+    accepted: Any = Field(default=None, description="what may stand there instead, where that is short")
 
 
 class ProblemDetails(BaseModel):
-    """The body of every error."""
+    """The body of every error (RFC 9457)."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
+    type: str = Field(description="which kind of problem, to decide by: GET it to read what it means")
+    title: str = Field(description="the kind in words")
+    status: int = Field(description="the HTTP status again", ge=400, le=599)
+    detail: str = Field(description="a sentence for the person who can act")
     errors: list[Place] = []
     error: str | None = Field(default=None, description="RFC 6749's word for it, at POST /token")
 
@@ -67,7 +79,7 @@ class Problem(Exception):
 def answer(problem: Problem) -> Response:
     """The response that says so."""
     body = {
-        "type": "about:blank",
+        "type": problems.type_of(problem.title),
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
@@ -98,28 +110,37 @@ def _from_apiflask(error: HTTPError) -> Response:
         return answer(
             Problem(error.status_code, _title(error.status_code), detail, headers=dict(Headers(error.headers)))
         )
-    in_body = "json" in error.detail or "form" in error.detail
-    places = [_place(found, in_body) for found in cause.errors(include_url=False, include_input=False)]
+    return answer(not_valid(NOT_VALID, cause, in_body="json" in error.detail or "form" in error.detail))
+
+
+def not_valid(title: str, error: ValidationError, in_body: bool) -> Problem:
+    """The problem 422 that names every place where pydantic found something wrong."""
+    places = [_place(found, in_body) for found in error.errors(include_url=False, include_input=False)]
     first = places[0]
     where = first.get("pointer") or first.get("parameter") or "the body"
     more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
-    return answer(Problem(422, "The request is not valid", f"{where}: {first['reason']}{more}.", places))
+    return Problem(422, title, f"{where}: {first['reason']}{more}.", places)
+
+
+def escaped(step: str) -> str:
+    """One step of a JSON pointer (RFC 6901, 3)."""
+    return step.replace("~", "~0").replace("/", "~1")
 
 
 def _place(found: Any, in_body: bool) -> dict[str, Any]:
     """One of pydantic's findings, without the value that was sent: it may be a password."""
     path = [str(step) for step in found["loc"]]
     place: dict[str, Any] = (
-        {"pointer": "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in path)}
-        if in_body
-        else {"parameter": ".".join(path)}
+        {"pointer": "".join("/" + escaped(step) for step in path)} if in_body else {"parameter": ".".join(path)}
     )
     reason = (
         "there is no such field" if found["type"] == "extra_forbidden" else found["msg"].removeprefix("Value error, ")
     )
     place["reason"] = reason[:1].lower() + reason[1:]
-    expected = found.get("ctx", {}).get("expected")
-    return place if expected is None else {**place, "accepted": expected}
+    context = found.get("ctx", {})
+    bounds = {KEYWORDS[name]: value for name, value in context.items() if name in KEYWORDS}
+    accepted = context.get("expected", bounds or None)
+    return place if accepted is None else {**place, "accepted": accepted}
 
 
 def _from_werkzeug(error: HTTPException) -> Response:
@@ -142,7 +163,7 @@ def _detail(error: HTTPException, status: int) -> str:
 
 def _from_a_cursor(error: CursorError) -> Response:
     place = {"parameter": "cursor", "reason": str(error)}
-    return answer(Problem(422, "The request is not valid", f"cursor {error}.", [place]))
+    return answer(Problem(422, "Not a cursor", f"cursor {error}.", [place]))
 
 
 def _from_a_fault(error: Exception) -> Response:
@@ -161,7 +182,7 @@ def _from_its_schema(error: ProgrammingError) -> Response:
 def _from_a_value(_: DataError) -> Response:
     """PostgreSQL takes no NUL in a text. What it was part of is not repeated."""
     reason = "a text in it has a character that cannot be stored (NUL), or a number is too large"
-    return answer(Problem(422, "The request is not valid", f"The request cannot be used: {reason}."))
+    return answer(Problem(422, "Not a text", f"The request cannot be used: {reason}."))
 
 
 def _from_the_database(error: DBAPIError) -> Response:
@@ -177,4 +198,4 @@ def _from_the_documents(error: DocumentsError) -> Response:
 
 
 def _title(status: int) -> str:
-    return HTTPStatus(status).phrase
+    return problems.OF_STATUS[status].title if status in problems.OF_STATUS else HTTPStatus(status).phrase

@@ -38,9 +38,9 @@ class Flights(BaseModel):
 class Query(paging.Windowed):
     """Which flights: by default those whose scheduled departure is not before the data clock."""
 
-    origin: str | None = Field(default=None, max_length=4, examples=["JFK"])
-    dest: str | None = Field(default=None, max_length=4)
-    carrier: str | None = Field(default=None, max_length=3)
+    origin: str | None = Field(default=None, max_length=4, description="from that airport", examples=["JFK"])
+    dest: str | None = Field(default=None, max_length=4, description="to that airport", examples=["LAX"])
+    carrier: str | None = Field(default=None, max_length=3, description="of that carrier", examples=["B6"])
     band: Band | None = Field(default=None, description="whose newest risk is of that band")
     min_risk: float | None = Field(default=None, ge=0, le=1, description="whose newest risk is at least that")
     from_: schemas.Moment | None = Field(

@@ -46,7 +46,10 @@ class Ready(BaseModel):
 @bp.get("/live")
 @bp.output(Live)
 def live() -> dict[str, str]:
-    """Does the process live?"""
+    """Does the process live?
+
+    Says so as long as it can answer anything; needs neither database nor model.
+    """
     return {"status": "ok"}
 
 
@@ -54,7 +57,10 @@ def live() -> dict[str, str]:
 @bp.output(Ready)
 @bp.doc(responses=NOT_READY)
 def ready() -> tuple[dict[str, Any], int]:
-    """Can predictions be had?"""
+    """Can predictions be had?
+
+    503 with what is missing, in sentences, while they cannot; `degraded` while an older version answers.
+    """
     try:
         here = context.get()
     except Problem as problem:

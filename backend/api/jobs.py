@@ -76,7 +76,10 @@ def listing(query: Query) -> dict[str, Any]:
 @bp.auth_required(auth, roles=VIEWER)
 @bp.output(Job)
 def get(identity: str) -> dict[str, Any]:
-    """Watch a job"""
+    """Watch a job
+
+    How far it is, and in the end its result or why it failed. Of others' jobs only operators learn anything.
+    """
     return as_json(visible(identity))
 
 

@@ -39,10 +39,9 @@ def roles(connection: Connection) -> Roles:
     return deployments.roles(connection, answering)
 
 
-def trained(connection: Connection, version: str) -> dict[str, Any]:
+def trained(connection: Connection, version: int) -> dict[str, Any]:
     """What the training of that version said. Raises Problem 404."""
-    is_number = version.isascii() and version.isdecimal() and len(version) < 10
-    found = ledger.training_of(connection, int(version)) if is_number else None
+    found = ledger.training_of(connection, version) if version < 10**9 else None
     if found is None:
         raise Problem(404, "No such version", "No version with this number was trained: GET /models lists them.")
     return found
@@ -64,10 +63,13 @@ def listing(query: Query) -> dict[str, Any]:
     return {"items": items, "next": following}
 
 
-@bp.get("/<version>")
+@bp.get("/<int:version>")
 @bp.auth_required(auth, roles=VIEWER)
 @bp.output(versions.Version)
-def get(version: str) -> dict[str, Any]:
-    """One version"""
+def get(version: int) -> dict[str, Any]:
+    """One version
+
+    Its figures and lineage, its role now, and how it compared with the champion of its day.
+    """
     with context.get().engine.connect() as connection:
         return versions.as_json(connection, trained(connection, version), roles(connection))

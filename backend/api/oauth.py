@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from flask import Request
 
 from backend.api import schemas
-from backend.api.errors import Problem
+from backend.api.errors import NOT_VALID, Problem
 
 PARAMETERS: Mapping[str, Sequence[str]] = {"password": ("username", "password"), "refresh_token": ("refresh_token",)}
 
@@ -13,7 +13,7 @@ PARAMETERS: Mapping[str, Sequence[str]] = {"password": ("username", "password"),
 def problem(error: str, detail: str, status: int = 400, headers: dict[str, str] | None = None) -> Problem:
     """The problem for an `error` of RFC 6749, 5.2, which the body names in a member of that name."""
     titles = {"invalid_grant": "Not granted", "unsupported_grant_type": "No such grant"}
-    return Problem(status, titles.get(error, "The request is not valid"), detail, headers=headers, error=error)
+    return Problem(status, titles.get(error, NOT_VALID), detail, headers=headers, error=error)
 
 
 def require_form(request: Request, *needed: str) -> None:

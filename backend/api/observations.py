@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from backend import clock
@@ -44,7 +44,7 @@ EXAMPLES = [
 class Observations(schemas.Body):
     """A batch of events, and the moment up to which the feed has told everything that it knows."""
 
-    as_of: AwareDatetime = Field(
+    as_of: schemas.Moment = Field(
         description="everything is told up to then; in a replay the data clock goes there, if it is not later already"
     )
     events: list[dict[str, Any]] = Field(
@@ -64,7 +64,7 @@ class Repeating(BaseModel):
         pattern="^[!-~]+$",
         description="names the batch for a day: sent again with the same key it changes nothing and gets the same "
         "receipt; another one with that key is refused",
-        examples=["2013-04-01T09:15:00Z feed-1"],
+        examples=["feed-1:2013-04-01T09:15:00Z"],
     )
 
 

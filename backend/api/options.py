@@ -6,9 +6,9 @@ from apiflask import APIBlueprint
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend import options
-from backend.api import context
+from backend.api import context, paging
 from backend.api.auth import ADMIN, VIEWER, auth, current_account
-from backend.api.errors import Problem
+from backend.api.errors import Problem, not_valid
 from backend.options import Options
 from backend.store import events as log
 from backend.store import ledger, sql
@@ -22,7 +22,7 @@ class Values(BaseModel):
     model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{"false_alarm": 1, "miss": 4}]})
 
 
-class Named(BaseModel):
+class Group(BaseModel):
     """A group of settings as it stands."""
 
     name: str = Field(examples=list(options.GROUPS))
@@ -31,11 +31,11 @@ class Named(BaseModel):
     fields: dict[str, Any] = Field(description="JSON Schema of the values: bounds and defaults")
 
 
-class AllNamed(BaseModel):
+class Groups(BaseModel):
     """All groups."""
 
-    items: list[Named]
-    next: None = None
+    items: list[Group]
+    next: None = Field(default=None, description=paging.NEXT)
 
 
 def _shown(name: str) -> dict[str, Any]:
@@ -53,17 +53,23 @@ def _group(name: str) -> type[Options]:
 
 @bp.get("")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.output(AllNamed)
+@bp.output(Groups)
 def listing() -> dict[str, Any]:
-    """List settings"""
+    """List settings
+
+    Every group with its values, its bounds and its defaults. The list is whole.
+    """
     return {"items": [_shown(name) for name in options.GROUPS], "next": None}
 
 
 @bp.get("/<name>")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.output(Named)
+@bp.output(Group)
 def get(name: str) -> dict[str, Any]:
-    """One group of settings"""
+    """One group of settings
+
+    Its values as they hold now, with their bounds and defaults.
+    """
     _group(name)
     return _shown(name)
 
@@ -71,7 +77,7 @@ def get(name: str) -> dict[str, Any]:
 @bp.put("/<name>")
 @bp.auth_required(auth, roles=ADMIN)
 @bp.input(Values, arg_name="values")
-@bp.output(Named)
+@bp.output(Group)
 @bp.doc(responses={404: "No such settings"})
 def put(name: str, values: Values) -> dict[str, Any]:
     """Change settings
@@ -83,11 +89,7 @@ def put(name: str, values: Values) -> dict[str, Any]:
     try:
         new = group.model_validate(values.model_dump())
     except ValidationError as error:
-        faults = [
-            {"pointer": "/" + "/".join(map(str, fault["loc"])), "reason": fault["msg"]} for fault in error.errors()
-        ]
-        detail = f"{faults[0]['pointer']}: {faults[0]['reason']}."
-        raise Problem(422, "The request is not valid", detail, faults) from error
+        raise not_valid("Not settings of this group", error, in_body=True) from error
     with here.documents.writing(), sql.writing(here.engine) as connection:
         before = options.read(here.documents, name).model_dump()
         after = new.model_dump()

@@ -3,11 +3,12 @@
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from sqlalchemy import Connection
 
 from backend import clock
 from backend.api import context, explanations, schemas
@@ -30,18 +31,51 @@ bp = APIBlueprint("predictions", __name__, tag="Predictions")
 
 MOST_FLIGHTS = 1000
 FEEDS = [*VIEWER, "feeder"]
+AIRPORTS = "the code of an airport that GET /status or GET /flights shows"
+
+
+SCHEDULE = ("carrier", "flight", "origin", "dest", "scheduled_departure")
+ABSENT = {"type": "null"}
+# The two ways to ask in the words of JSON Schema; `AskedFlight.one_way` holds them.
+ONE_WAY: dict[str, Any] = {
+    "anyOf": [
+        {
+            "required": ["id"],
+            "properties": {"id": {"type": "string"}} | dict.fromkeys((*SCHEDULE, "scheduled_arrival"), ABSENT),
+        },
+        {
+            "required": list(SCHEDULE),
+            "properties": {"id": ABSENT, "flight": {"type": "integer"}}
+            | {name: {"type": "string"} for name in SCHEDULE if name != "flight"},
+        },
+    ]
+}
+EXAMPLE: dict[str, Any] = {
+    "flights": [
+        {
+            "carrier": "UA",
+            "flight": 1545,
+            "origin": "EWR",
+            "dest": "IAH",
+            "scheduled_departure": "2013-04-01T09:15:00Z",
+        },
+        {"id": "2013-04-01.B6.725.JFK"},
+    ]
+}
 
 
 class AskedFlight(schemas.Body):
     """A flight by its `id`, if its schedule is known, or by its schedule."""
 
+    model_config = ConfigDict(json_schema_extra=ONE_WAY)
+
     id: str | None = Field(default=None, max_length=40, examples=["2013-04-01.UA.1545.EWR"])
     carrier: str | None = Field(default=None, pattern="^[A-Z0-9]{2,3}$", examples=["UA"])
-    flight: int | None = Field(default=None, ge=1, le=9999, examples=[1545])
+    flight: Annotated[int, Field(ge=1, le=9999), schemas.WHOLE] | None = Field(default=None, examples=[1545])
     origin: str | None = Field(default=None, pattern="^[A-Z0-9]{3,4}$", examples=["EWR"])
     dest: str | None = Field(default=None, pattern="^[A-Z0-9]{3,4}$", examples=["IAH"])
-    scheduled_departure: AwareDatetime | None = Field(default=None, examples=["2013-04-01T09:15:00Z"])
-    scheduled_arrival: AwareDatetime | None = Field(
+    scheduled_departure: schemas.Moment | None = Field(default=None, examples=["2013-04-01T09:15:00Z"])
+    scheduled_arrival: schemas.Moment | None = Field(
         default=None,
         description="taken from the stored schedule or from what is usual on the route where it is left out",
     )
@@ -60,8 +94,10 @@ class AskedFlight(schemas.Body):
 class Question(schemas.Body):
     """Which flights, and from what was known when."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
     flights: list[AskedFlight] = Field(min_length=1, max_length=MOST_FLIGHTS)
-    as_of: AwareDatetime | None = Field(
+    as_of: schemas.Moment | None = Field(
         default=None,
         description="whose knowledge is used; by default the data clock",
         examples=["2013-04-01T04:00:00Z"],
@@ -101,6 +137,7 @@ class Predictions(BaseModel):
 @bp.input(Options, location="query", arg_name="options")
 @bp.input(Question, arg_name="question")
 @bp.output(Predictions)
+@bp.doc(responses={404: "No such flight"})
 def predict(options: Options, question: Question) -> Response:
     """Predict disruptions
 
@@ -113,7 +150,7 @@ def predict(options: Options, question: Question) -> Response:
         now = log.data_clock(connection)
         if now is None:
             raise Problem(503, "Not ready", "There are no facts yet: run python -m jobs.ingest.")
-        as_of = _moment(question, now)
+        as_of = _moment(connection, question, now)
         found = schedules.resolve(connection, [_question(flight) for flight in question.flights], as_of)
         wanted = [schedule for schedule in found if isinstance(schedule, Schedule)]
         if len(wanted) < len(found):
@@ -164,15 +201,17 @@ def _question(flight: AskedFlight) -> asked.Question:
     return asked.Question(None, flight.carrier, flight.flight, flight.origin, flight.dest, departure, arrival)
 
 
-def _moment(question: Question, now: int) -> int:
+def _moment(connection: Connection, question: Question, now: int) -> int:
     if question.as_of is None:
         return now
     as_of = clock.to_epoch(question.as_of)
     if as_of > now:
         reason = f"is in the future: the data clock stands at {clock.iso(now)}"
         raise Problem(422, "as_of is in the future", f"as_of {reason}.", [{"pointer": "/as_of", "reason": reason}])
-    if as_of < 0:
-        raise Problem(422, "as_of is too early", "There is no data from before 1970.", [{"pointer": "/as_of"}])
+    first = log.first_known(connection)
+    if first is not None and as_of < first:
+        reason = f"is before the data: the first fact became known at {clock.iso(first)}"
+        raise Problem(422, "as_of is too early", f"as_of {reason}.", [{"pointer": "/as_of", "reason": reason}])
     return as_of
 
 
@@ -182,7 +221,8 @@ def _refused(found: list[Schedule | list[Fault]]) -> Problem:
     errors: list[dict[str, Any]] = []
     for place, fault in faults:
         error: dict[str, Any] = {"pointer": f"/flights/{place}/{fault.field}", "reason": fault.reason}
-        errors.append(error | ({"accepted": list(fault.accepted)} if fault.accepted else {}))
+        accepted = AIRPORTS if fault.field in ("origin", "dest") else list(fault.accepted)
+        errors.append(error | ({"accepted": accepted} if accepted else {}))
     more = f" {len(errors)} faults in all." if len(errors) > 1 else ""
     detail = f"{errors[0]['pointer']} {errors[0]['reason']}.{more}"
     if all(fault.reason == asked.NOT_STORED for _, fault in faults):

@@ -17,26 +17,24 @@ from backend.store.blobs import Blobs
 bp = APIBlueprint("promotions", __name__, tag="Models", url_prefix="/models")
 
 
-class Change(schemas.Body):
+class Reason(schemas.Body):
     """Why another version shall serve."""
 
     reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)] = Field(
         description="stands in the ledger", examples=["Its probabilities for Newark are too high since Monday."]
     )
-    instead_of: int | None = Field(
+    instead_of: Annotated[int, Field(ge=1, lt=10**9), schemas.WHOLE] | None = Field(
         default=None,
-        ge=1,
-        lt=10**9,
         description="the version that you believe to be the champion: if another one is by now, nothing changes",
     )
 
 
-@bp.post("/<version>/promote")
+@bp.post("/<int:version>/promote")
 @bp.auth_required(auth, roles=OPERATOR)
-@bp.input(Change, arg_name="change")
+@bp.input(Reason, arg_name="change")
 @bp.output(deployments.Deployment)
 @bp.doc(responses={404: "No such version", 409: "It is the champion already, or it cannot serve; nothing has changed"})
-def promote(version: str, change: Change) -> dict[str, Any]:
+def promote(version: int, change: Reason) -> dict[str, Any]:
     """Let a version serve
 
     Whatever its comparison said: the reason stands in the ledger. Requests are answered by it from this moment on. A
@@ -55,10 +53,10 @@ def promote(version: str, change: Change) -> dict[str, Any]:
 
 @bp.post("/rollback")
 @bp.auth_required(auth, roles=OPERATOR)
-@bp.input(Change, arg_name="change")
+@bp.input(Reason, arg_name="change")
 @bp.output(deployments.Deployment)
 @bp.doc(responses={409: "There is nothing to go back to, or it cannot serve; nothing has changed"})
-def roll_back(change: Change) -> dict[str, Any]:
+def roll_back(change: Reason) -> dict[str, Any]:
     """Go back to the version before
 
     The version that served before the champion serves again. Another rollback goes one version further back, as a

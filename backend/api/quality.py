@@ -1,12 +1,12 @@
 """GET /quality: how good what feeders told was, by day."""
 
-from typing import Any
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from backend import clock
-from backend.api import context, schemas
+from backend.api import context, paging
 from backend.api.auth import VIEWER, auth
 from backend.store import quality
 
@@ -29,39 +29,30 @@ class Day(BaseModel):
 
 
 class Days(BaseModel):
-    """A page of days, newest first. A day on which nothing was told is not there."""
+    """A page of days. A day on which nothing was told is not there."""
 
     items: list[Day]
-    next: str | None
+    next: str | None = Field(description=paging.NEXT)
 
 
-class Page(schemas.Query):
-    """Which days."""
+class Query(paging.Windowed):
+    """Which days, by when they begin."""
 
-    from_: AwareDatetime | None = Field(default=None, alias="from", description="days that begin then or later")
-    until: AwareDatetime | None = Field(default=None, description="days that begin before then")
-    limit: int = Field(default=50, ge=1, le=400)
-    cursor: int | None = Field(default=None, ge=0, lt=2**63, description="the `next` of the page before")
+    sort: Literal["day", "-day"] = paging.sort("-day")
 
 
 @bp.get("/quality")
 @bp.auth_required(auth, roles=VIEWER)
-@bp.input(Page, location="query", arg_name="page")
+@bp.input(Query, location="query", arg_name="query")
 @bp.output(Days)
-def listing(page: Page) -> dict[str, Any]:
+def listing(query: Query) -> dict[str, Any]:
     """Data quality by day
 
     What feeders told that was refused, late, of an unknown carrier, or not there.
     """
-    since, until = (None if time is None else clock.to_epoch(time) for time in (page.from_, page.until))
-    before = min((end for end in (until, page.cursor) if end is not None), default=None)
     with context.get().engine.connect() as connection:
-        days = quality.by_day(connection, since, before, page.limit + 1)
-    shown = days[: page.limit]
-    return {
-        "items": [_as_json(day, counts) for day, counts in shown],
-        "next": str(shown[-1][0]) if len(days) > page.limit else None,
-    }
+        days, following = quality.by_day(connection, *query.window, query.page)
+    return {"items": [_as_json(day, counts) for day, counts in days], "next": following}
 
 
 def _as_json(day: int, counts: dict[str, dict[str, int]]) -> dict[str, Any]:

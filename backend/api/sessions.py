@@ -89,7 +89,10 @@ def new(login: Login) -> dict[str, Any]:
 @bp.output(SessionToken)
 @bp.doc(responses={401: "The session has ended"})
 def exchange(opaque: Opaque) -> dict[str, Any]:
-    """A session for a short token"""
+    """A session for a short token
+
+    The token lasts two minutes; a session that has ended gets none.
+    """
     account, session = account_of(sessions.hash_of(opaque.session))
     if session.kind != KIND:
         raise refused("This is no session of a login: log in again.")

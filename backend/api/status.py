@@ -44,14 +44,14 @@ class BaseRate(BaseModel):
     until: str
 
 
-class Jobs(BaseModel):
+class Queue(BaseModel):
     """How many jobs wait and run."""
 
     queued: int
     running: int
 
 
-class Named(BaseModel):
+class Coded(BaseModel):
     """A code and its name."""
 
     code: str
@@ -61,7 +61,7 @@ class Named(BaseModel):
 class Airports(BaseModel):
     """Where flights depart from."""
 
-    origins: list[Named]
+    origins: list[Coded]
 
 
 class Status(BaseModel):
@@ -72,9 +72,9 @@ class Status(BaseModel):
     facts: Facts
     champion: Champion | None
     base_rate: BaseRate | None
-    jobs: Jobs
+    jobs: Queue
     airports: Airports
-    carriers: list[Named]
+    carriers: list[Coded]
 
 
 @bp.get("/status")

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from flask import request
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend import clock
 from backend.accounts import Account
@@ -21,8 +21,22 @@ ACCESS_SECONDS = 900
 FAMILY_SECONDS = 7 * clock.DAY
 
 
+def _needs(kind: str) -> dict[str, Any]:
+    needed = oauth.PARAMETERS[kind]
+    properties = {name: {"type": "string", "minLength": 1} for name in needed}
+    return {"required": list(needed), "properties": properties | {"grant_type": {"const": kind}}}
+
+
 class Grant(BaseModel):
     """RFC 6749, 4.3.2 and 6. What else OAuth2 clients send is not used."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [_needs(kind) for kind in oauth.PARAMETERS],
+            "additionalProperties": {"type": "string"},
+            "examples": [{"grant_type": "password", "username": "admin", "password": "correct horse battery staple"}],
+        }
+    )
 
     grant_type: Literal["password", "refresh_token"]
     username: str | None = Field(default=None, examples=["admin"], description="for the grant `password`")
@@ -47,7 +61,9 @@ class Tokens(Token):
 class Revocation(BaseModel):
     """RFC 7009, 2.1."""
 
-    token: str
+    model_config = ConfigDict(json_schema_extra={"additionalProperties": {"type": "string"}})
+
+    token: str = Field(min_length=1)
     token_type_hint: str | None = None
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import url_for
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from backend import clock
 from backend.api import context, schemas
@@ -19,7 +19,7 @@ bp = APIBlueprint("training", __name__, tag="Models")
 class Training(schemas.Body):
     """What to train on."""
 
-    until: AwareDatetime | None = Field(
+    until: schemas.Moment | None = Field(
         default=None,
         description="the moment whose knowledge is used, with its time zone; by default that of the data clock",
         examples=["2013-04-01T04:00:00Z"],

@@ -68,6 +68,12 @@ def newest_known(connection: Connection, at: int) -> int | None:
     return newest
 
 
+def first_known(connection: Connection) -> int | None:
+    """When the first fact became known, in epoch seconds; None where there are no facts."""
+    found: int | None = connection.scalar(select(func.min(sql.events.c.known_at)))
+    return found
+
+
 def known_between(
     connection: Connection, after: int, until: int, flights_since: int, recorded_until: int | None = None
 ) -> Iterator[LogRow]:
@@ -120,6 +126,20 @@ _LOG_ROW = select(
 def _rows(connection: Connection, statement: Any) -> Iterator[LogRow]:
     for row in connection.execute(statement, execution_options={"yield_per": 20_000}):
         yield tuple(row)
+
+
+def about(connection: Connection, subject: str, until: int) -> list[LogRow]:
+    """What was known of a flight, or of an hour of weather, at that moment (epoch seconds), as it became known."""
+    said = _LOG_ROW.where(sql.events.c.subject == subject, sql.events.c.known_at <= until)
+    rows = connection.execute(said.order_by(sql.events.c.known_at, sql.events.c.seq))
+    return [tuple(row) for row in rows]
+
+
+def plan_known_at(connection: Connection, flight: str) -> int | None:
+    """When that flight's first schedule became known (epoch seconds), or None where it has none."""
+    mine = (sql.events.c.subject == flight, sql.events.c.kind == "scheduled")
+    found: int | None = connection.scalar(select(func.min(sql.events.c.known_at)).where(*mine))
+    return found
 
 
 def rebuild(connection: Connection) -> None:

@@ -10,13 +10,15 @@ from sqlalchemy import Connection, case, func, literal, select
 
 from backend.clock import DAY, HOUR
 from backend.flights.events import WEATHER_KNOWN_AFTER
-from backend.store import sql
+from backend.store import pages, sql
 from backend.store.events import insert_for
+from backend.store.pages import Order, Page
 
 KINDS = ("stored", "repeated", "refused", "late", "unknown_carrier", "missing_weather")
 LATE_AFTER = HOUR  # a fact that was known so long before the data clock should have been told before
 REPORTING = 7 * DAY  # a station whose weather came within so long is expected to go on
 table = sql.quality
+ORDER = Order("quality", table.c.day, {"day": table.c.day})
 
 # How often each (what, which) was seen.
 Counts = Counter[tuple[str, str]]
@@ -70,14 +72,14 @@ def since(connection: Connection, day: int) -> Counts:
 
 
 def by_day(
-    connection: Connection, since: int | None, until: int | None, limit: int
-) -> list[tuple[int, dict[str, dict[str, int]]]]:
-    """What was counted on the newest days that begin from `since` on and before `until` (epoch seconds): for each day's
-    start, each of KINDS with how often each `which` was seen."""
+    connection: Connection, since: int | None, until: int | None, page: Page
+) -> tuple[list[tuple[int, dict[str, dict[str, int]]]], str | None]:
+    """A page of what was counted on days that begin from `since` on and before `until` (epoch seconds), and the cursor
+    of the next: for each day's start, each of KINDS with how often each `which` was seen. Raises CursorError."""
     wanted = [table.c.day >= (since or 0)] + ([] if until is None else [table.c.day < until])
-    days = select(table.c.day).where(*wanted).distinct().order_by(table.c.day.desc()).limit(limit)
-    found: dict[int, dict[str, dict[str, int]]] = {}
-    rows = select(table).where(table.c.day.in_(days)).order_by(table.c.day.desc(), table.c.what, table.c.which)
+    days, following = pages.cut(connection, select(table.c.day).where(*wanted).distinct(), ORDER, page)
+    found: dict[int, dict[str, dict[str, int]]] = {row.day: {kind: {} for kind in KINDS} for row in days}
+    rows = select(table).where(table.c.day.in_(found)).order_by(table.c.what, table.c.which)
     for day, what, which, number in connection.execute(rows):
-        found.setdefault(day, {kind: {} for kind in KINDS}).setdefault(what, {})[which] = number
-    return list(found.items())
+        found[day].setdefault(what, {})[which] = number
+    return list(found.items()), following
