@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup up down test lint format bench gate-simulation lock clean help
+.PHONY: setup up down test fuzz lint format bench gate-simulation lock clean help
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -37,6 +37,9 @@ down: ## Stop a running Pushback; what it knows stays
 
 test: setup ## Run every test that this machine can; ARGS="-k name" to choose, REQUIRE_ALL=1 to fail on a skip
 	@$(BIN)/python -m pytest -p tests.require_all $(if $(filter 1,$(REQUIRE_ALL)),--require-all) $(ARGS)
+
+fuzz: setup ## Thousands of requests made from the OpenAPI document, by every role; ARGS="--examples 200 --seed 7" for others
+	@$(BIN)/python -m pytest -p tests.fuzz.options -q -s tests/integration/test_api_fuzz.py $(or $(ARGS),--examples 20)
 
 lint: setup ## Check formatting, style, types and which room may import which
 	@$(BIN)/ruff format --check $(ROOMS)
