@@ -95,6 +95,15 @@ def names() -> tuple[str, ...]:
     return NAMES
 
 
+def asked(flights: Flights, as_of: Ints, history: History) -> Asked:
+    """What `build` looks up: the keys and moments of flights at `as_of`. Raises KeyError for an unknown airport."""
+    places = history.places
+    origin, dest = places.positions(flights.origin), places.positions(flights.dest)
+    local, local_now = places.local_at(flights.departure, origin), places.local_at(as_of, origin)
+    keyed = _keys(flights, history, origin, dest, local, local_now)
+    return Asked(keyed, _moments(flights, as_of, local_now), as_of)
+
+
 class _Table:
     """The features of n flights, by name: `values` has shape (features, n)."""
 
@@ -114,16 +123,16 @@ def _features(flights: Flights, as_of: Ints, history: History) -> Floats:
     count, places = len(flights), history.places
     origin, dest = places.positions(np.concatenate([flights.origin, flights.dest]).reshape(2, count))
     local, local_now = places.local_at(np.concatenate([flights.departure, as_of]).reshape(2, count), origin)
-    asked = Asked(
+    looked_for = Asked(
         keys=_keys(flights, history, origin, dest, local, local_now),
         moments=_moments(flights, as_of, local_now),
         as_of=as_of,
     )
     table = _Table(count)
-    departures = _DEPARTURES.look(table.values, history.departures, asked)
-    outcomes = _OUTCOMES.look(table.values, history.outcomes, asked)
-    demand = _DEMAND.look(table.values, history.demand, asked)
-    overdue = _OVERDUE.look(table.values, history.overdue, asked)
+    departures = _DEPARTURES.look(table.values, history.departures, looked_for)
+    outcomes = _OUTCOMES.look(table.values, history.outcomes, looked_for)
+    demand = _DEMAND.look(table.values, history.demand, looked_for)
+    overdue = _OVERDUE.look(table.values, history.overdue, looked_for)
     _schedule(table, flights, as_of, local, demand)
     table["arrival_minute"] = minute_of_day(places.local_at(_arrival(flights, table["block_minutes"]), dest))
     table["distance_miles"] = places.distance_miles(origin, dest)

@@ -47,7 +47,7 @@ class _Changes:
 
 
 class _Stretch:
-    """Facts that were known after `since`, with their history. Its one method may be called from several threads."""
+    """Facts that were known after `since`, with their history. Its methods may be called from several threads."""
 
     def __init__(self) -> None:
         self.since: int | None = None
@@ -61,12 +61,25 @@ class _Stretch:
     def history(self, connection: Connection, needed: int) -> History:
         """History of everything that was known after `needed` (epoch seconds) and is recorded now."""
         with self._lock:
-            if self._history is None or self.since is None or not 0 <= needed - self.since <= SURPLUS_AT_MOST:
-                self._read(connection, max(0, needed - DAY))
-            elif log.newest_seq(connection) > self._history.seq:
-                self._learn(connection, list(log.recorded_after(connection, self._history.seq)))
+            return self._recent(connection, needed)
+
+    def remembered(self, connection: Connection, needed: int) -> tuple[Facts, History]:
+        """The same, after the facts that it is made from: it is made anew where some stand beside it."""
+        with self._lock:
+            self._recent(connection, needed)
+            assert self._facts and self._changes
+            if self._changes.rows:
+                self._make(connection, facts_module.from_rows(self._changes.rows, self._facts))
             assert self._history is not None
-            return self._history
+            return self._facts, self._history
+
+    def _recent(self, connection: Connection, needed: int) -> History:
+        if self._history is None or self.since is None or not 0 <= needed - self.since <= SURPLUS_AT_MOST:
+            self._read(connection, max(0, needed - DAY))
+        elif log.newest_seq(connection) > self._history.seq:
+            self._learn(connection, list(log.recorded_after(connection, self._history.seq)))
+        assert self._history is not None
+        return self._history
 
     def _read(self, connection: Connection, since: int) -> None:
         self._facts = self._base = self._changes = self._history = None  # so that memory never holds two of them
@@ -105,6 +118,16 @@ class Recall:
 
     def history(self, connection: Connection, as_of: int) -> History:
         """History for questions at `as_of` (epoch seconds), with every fact that was recorded until now."""
-        needed = max(0, as_of - LONGEST_WINDOW)
-        before_newest = self._newest.since is not None and needed < self._newest.since
-        return (self._past if before_newest else self._newest).history(connection, needed)
+        return self._stretch(as_of).history(connection, _needed(as_of))
+
+    def remembered(self, connection: Connection, as_of: int) -> tuple[Facts, History]:
+        """The same, after the facts that it is made from."""
+        return self._stretch(as_of).remembered(connection, _needed(as_of))
+
+    def _stretch(self, as_of: int) -> _Stretch:
+        before_newest = self._newest.since is not None and _needed(as_of) < self._newest.since
+        return self._past if before_newest else self._newest
+
+
+def _needed(as_of: int) -> int:
+    return max(0, as_of - LONGEST_WINDOW)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection
 
 from backend.flights import features
+from backend.flights.facts import Facts
 from backend.flights.features import Flights
 from backend.flights.history import History
 from backend.model import bundle
@@ -169,6 +170,10 @@ class Serving:
     def history(self, connection: Connection, as_of: int) -> History:
         """History for questions at `as_of`, with every fact that was recorded until now."""
         return self._recall.history(connection, as_of)
+
+    def remembered(self, connection: Connection, as_of: int) -> tuple[Facts, History]:
+        """The same, after the facts that it is made from."""
+        return self._recall.remembered(connection, as_of)
 
     def answer(self, connection: Connection, flights: Flights, as_of: int) -> Answer:
         """The champion's probabilities for those flights, with what was known at `as_of` (epoch seconds)."""
