@@ -24,6 +24,7 @@ VIEWER = ["viewer", *ANALYST]
 FEEDER = ["feeder"]
 ALERTS = ["alerts"]
 METRICS = ["metrics", *ADMIN]
+EVERY_ROLE = list(accounts.ROLES)
 
 PARALLEL_PASSWORD_CHECKS = 2  # an Argon2 check takes 0.1 s of a core and 64 MiB
 PATIENCE_SECONDS = 1.0

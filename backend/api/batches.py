@@ -148,8 +148,13 @@ def _as_of(connection: Connection, given: datetime | None) -> int:
     as_of = now if given is None else clock.to_epoch(given)
     if 0 <= as_of <= now:
         return as_of
-    reason = f"is in the future: the data clock stands at {clock.iso(now)}" if as_of > now else "is before 1970"
-    raise Problem(422, "No such as_of", f"as_of {reason}.", [{"parameter": "as_of", "reason": reason}])
+    if as_of < 0:
+        raise _not_then("as_of is too early", "is before 1970")
+    raise _not_then("as_of is in the future", f"is in the future: the data clock stands at {clock.iso(now)}")
+
+
+def _not_then(title: str, reason: str) -> Problem:
+    return Problem(422, title, f"as_of {reason}.", [{"parameter": "as_of", "reason": reason}])
 
 
 def _no_room() -> Problem:

@@ -48,7 +48,7 @@ def get(identity: str, query: Query) -> dict[str, Any]:
     here = context.get()
     with here.engine.connect() as connection:
         as_of = _moment(connection, identity, query)
-        events = log.about(connection, identity, as_of)
+        events = log.known_of(connection, identity, as_of)
         facts, history = here.serving.remembered(connection, as_of)
     seq, _, _, known_at, departure, _, details = _plan(events)
     said = json.loads(str(details))
@@ -90,7 +90,7 @@ def _moment(connection: Connection, identity: str, query: Query) -> int:
     if as_of < known:
         why = f"is too early: the flight's schedule became known at {clock.iso(known)}"
         raise _refused("as_of is too early", why)
-    departure = _plan(log.about(connection, identity, as_of))[4]
+    departure = _plan(log.known_of(connection, identity, as_of))[4]
     if query.as_of is None:
         return min(now, departure)
     if as_of > departure:

@@ -35,12 +35,14 @@ USUAL_KINDS = {
     "401": "not-logged-in",
     "403": "not-for-this-role",
     "404": "nothing-here",
+    "408": "too-slow",
     "409": "not-changed",
     "413": "too-large",
     "415": "wrong-content-type",
     "422": "not-valid",
     "429": "too-many-failed-logins",
     "503": "busy",
+    "507": "no-room",
 }
 HEADERS: dict[str, dict[str, str]] = {
     "201": {"Location": "where what was made is"},
@@ -78,7 +80,7 @@ def finish(spec: dict[str, Any]) -> dict[str, Any]:
         _add_security(operation)
         _add_parameters(operation)
         _add_body(operation, schemas)
-        _add_errors(operation)
+        _add_errors(operation, method)
     spec = components.merged(spec)
     for _, _, operation in operations(spec):
         samples.add(operation, spec["components"]["schemas"])
@@ -132,7 +134,7 @@ def _add_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
         operation["requestBody"]["required"] = bool(schema.get("required"))
 
 
-def _add_errors(operation: dict[str, Any]) -> None:
+def _add_errors(operation: dict[str, Any], method: str) -> None:
     responses = operation["responses"]
     common = OF_EVERY_CALL | (OF_EVERY_BODY if "requestBody" in operation else {})
     if operation["x-roles"] != EVERYBODY:
@@ -142,6 +144,8 @@ def _add_errors(operation: dict[str, Any]) -> None:
         common = common | OF_EVERY_ROLE
     elif operation["operationId"] not in NEED_NOTHING:
         common = common | {"503": OF_EVERY_ROLE["503"]}
+    if method != "get":
+        common = {"403": "A page of another origin sends it"} | common
     for status, said in common.items():
         responses.setdefault(status, {"description": said})
     for status, response in responses.items():

@@ -6,7 +6,7 @@ from pydantic import Field
 from backend import accounts, passwords
 from backend.api import context, schemas
 from backend.api.accounts import note
-from backend.api.auth import auth, check_password, current_account
+from backend.api.auth import EVERY_ROLE, auth, check_password, current_account
 from backend.api.bearers import shows_an_api_token, this_session
 from backend.api.errors import Problem
 from backend.store import sessions
@@ -26,7 +26,7 @@ class Change(schemas.Body):
 
 
 @bp.post("")
-@bp.auth_required(auth)
+@bp.auth_required(auth, roles=EVERY_ROLE)
 @bp.input(Change, arg_name="change")
 @bp.output({}, status_code=204)
 @bp.doc(responses={403: "The old password is wrong, or an API token asks", 422: "The new password is not good enough"})

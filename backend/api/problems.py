@@ -27,8 +27,11 @@ _KINDS = (
     # What cannot be understood
     Kind("bad-request", "Bad request", (400,), "The request is no HTTP that this server takes: mend the client."),
     Kind("not-json", "Not JSON", (400,), "The body cannot be read as JSON; the detail says where it breaks."),
+    Kind("broken-off", "Broken off", (400,), "The body ended before its end: send it again."),
+    Kind("too-slow", "Too slow", (408,), "The body came too slowly, or stopped: send it again."),
     Kind("too-large", "Too large", (413,), "Send the body in parts."),
     Kind("wrong-content-type", "Wrong content type", (415,), "Send the content type that the detail names."),
+    Kind("compressed", "Compressed", (415,), "Send the body as it is: nothing is ever unpacked."),
     Kind(
         "not-valid",
         "The request is not valid",
@@ -42,6 +45,10 @@ _KINDS = (
     Kind("not-granted", "Not granted", (400,), "Log in again with name and password."),
     Kind("no-such-grant", "No such grant", (400,), "Ask for one of the grants that the detail names."),
     Kind("not-for-this-role", "Not for this role", (403,), "Ask an admin for another role, or use another account."),
+    Kind("foreign-origin", "Foreign origin", (403,), "Write from a program, or let PUSHBACK_ORIGINS name the page."),
+    Kind("not-by-an-api-token", "Not by an API token", (403,), "Log in with the password."),
+    Kind("not-for-somebody-else", "Not for somebody else", (403,), "Whose account it is has to ask for it."),
+    Kind("wrong-password", "Wrong password", (403,), "Give the account's present password."),
     Kind(
         "too-many-failed-logins",
         "Too many failed logins",
@@ -51,10 +58,13 @@ _KINDS = (
     Kind(
         "too-often", "Too often", (429,), "Wait for `Retry-After` seconds: the account has had its share of the hour."
     ),
+    Kind("too-many-files", "Too many files", (429,), "Wait until one of the account's files has been scored."),
+    Kind("too-many-api-tokens", "Too many API tokens", (409,), "Revoke one of the account's API tokens first."),
     # What it asks for
     Kind("nothing-here", "Nothing here", (404,), "No call has this path: /docs lists those that there are."),
     Kind("wrong-method", "Wrong method", (405,), "Use a method that the header `Allow` names."),
     Kind("no-such-account", "No such account", (404,), "GET /accounts lists those that there are."),
+    Kind("no-such-api-token", "No such API token", (404,), "GET /accounts/{id}/tokens lists those that there are."),
     Kind("no-such-decision", "No such decision", (404,), "GET /decisions lists those that there are."),
     Kind(
         "no-such-flight",
@@ -64,6 +74,7 @@ _KINDS = (
     ),
     Kind("no-such-job", "No such job", (404,), "GET /jobs lists those that this account may see."),
     Kind("no-such-problem", "No such kind of problem", (404,), "GET /problems lists those that there are."),
+    Kind("no-result", "No result", (404,), "The job left no file, or it is too old: GET /jobs/{id} says which."),
     Kind("no-such-settings", "No such settings", (404,), "GET /settings lists those that there are."),
     Kind("no-such-version", "No such version", (404,), "GET /models lists those that there are."),
     # What it wants to know or to change
@@ -76,6 +87,8 @@ _KINDS = (
         (422,),
         "`errors` names each flight and why: it has left, it leaves more than 24 hours later, a code is unknown.",
     ),
+    Kind("no-file-of-flights", "No file of flights", (422,), "The detail says what a file needs that this one lacks."),
+    Kind("not-one-file", "Not one file", (422,), "Send a form with one file in it, and nothing else."),
     Kind("too-many-to-explain", "Too many flights to explain", (422,), "Ask for the reasons of fewer flights at once."),
     Kind("too-long-a-window", "Too long a window", (422,), "Give `from` and `until` closer together."),
     Kind("too-far-ahead", "Too far ahead", (422,), "Move the data clock in smaller steps."),
@@ -97,11 +110,14 @@ _KINDS = (
     Kind("not-changed", "Not changed", (409, 422), "The detail says what stands against it; nothing has changed."),
     Kind("not-promoted", "Not promoted", (409,), "The detail says what stands against it; nothing has changed."),
     Kind("not-rolled-back", "Not rolled back", (409,), "The detail says what stands against it; nothing has changed."),
+    Kind("not-done-yet", "Not done yet", (409,), "Wait until the job is done: GET /jobs/{id} says how far it is."),
     Kind("job-has-ended", "The job has ended", (409,), "There is nothing to cancel any more."),
     # What the server cannot do now
     Kind("busy", "Busy", (503,), "Too much at once: try again after `Retry-After` seconds."),
     Kind("not-ready", "Not ready", (503,), "GET /health/ready says what is missing."),
     Kind("not-logged", "Not logged", (503,), "The answer could not be written down and was not given: try again."),
+    Kind("no-room", "No room", (507,), "The server's disk is full: nothing was kept. Tell who runs it."),
+    Kind("no-documents", "No documents", (503,), "GET /health/ready says what is missing; try again."),
     Kind("no-database", "No database", (503,), "GET /health/ready says what is missing; try again."),
     Kind("fault", "Something went wrong", (500,), "A fault of the server's, which is in its log: tell who runs it."),
 )

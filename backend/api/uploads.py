@@ -53,12 +53,8 @@ def slot() -> Iterator[None]:
 
 
 def check(accepted: tuple[str, ...]) -> None:
-    """Raises Problem 415 unless the body is one of those content types, or a form that holds a file, as it is (not
-    compressed, since that could be any number of bytes), and 413 where it says that it is too long."""
-    coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if coding != "identity":
-        detail = f"The file is to be sent as it is, without Content-Encoding: {coding[:40]}."
-        raise Problem(415, "Compressed", detail, headers={"Accept-Encoding": "identity"})
+    """Raises Problem 415 unless the body is one of those content types, or a form that holds a file, and 413 where it
+    says that it is too long."""
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in (*accepted, _MULTIPART) or charset not in ("utf-8", "utf8", "us-ascii"):
         given = request.content_type or "no content type"

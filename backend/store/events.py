@@ -128,7 +128,7 @@ def _rows(connection: Connection, statement: Any) -> Iterator[LogRow]:
         yield tuple(row)
 
 
-def about(connection: Connection, subject: str, until: int) -> list[LogRow]:
+def known_of(connection: Connection, subject: str, until: int) -> list[LogRow]:
     """What was known of a flight, or of an hour of weather, at that moment (epoch seconds), as it became known."""
     said = _LOG_ROW.where(sql.events.c.subject == subject, sql.events.c.known_at <= until)
     rows = connection.execute(said.order_by(sql.events.c.known_at, sql.events.c.seq))

@@ -122,7 +122,7 @@ PREDICT = {
     "a compressed bomb": Case(
         "POST",
         "/predict",
-        "wrong-content-type",
+        "compressed",
         "gzip",
         gzip.compress(b" " * 2**26),
         {**JSON, "Content-Encoding": "gzip"},

@@ -223,6 +223,8 @@ def test_every_call_but_the_open_ones_asks_who_is_there(api: Api) -> None:
         ("POST", "/token/revoke"),
         ("POST", "/sessions"),
         ("POST", "/sessions/token"),
+        ("GET", "/problems"),
+        ("GET", "/problems/<name>"),
         ("GET", "/openapi.json"),
         ("GET", "/docs/"),
         ("GET", "/docs/<path:path>"),

@@ -1,6 +1,7 @@
 """Requests made from the OpenAPI document, by every role and by nobody: each answer is one that the document says.
 
-All of schemathesis' checks, over the whole document. `make fuzz` sends more: see tests/fuzz.
+All of schemathesis' checks, over the whole document: a fixed little of it by the roles in turn, and with `make fuzz`
+much more of it by each alone. See tests/fuzz.
 """
 
 import pytest
@@ -11,29 +12,25 @@ from tests.fuzz import run
 from tests.fuzz.door import WORD, Door
 from tests.fuzz.run import NOBODY, Budget
 
-# Whom most is open to, and whom nothing is: the others are refused in the same way as these, and allowed less.
-THOROUGH = Budget(examples=3, edges=True, stateful=True)
-BRIEF = Budget(examples=2, edges=False, stateful=False)
+IN_TURN = "all in turn"
+LITTLE = Budget(examples=1, edges=True, stateful=False)
 
 
-def fuzz(world: World, role: str, password_hash: str, usual: Budget, config: pytest.Config) -> None:
-    more = config.getoption("examples", 0)
-    budget = Budget(more, edges=True, stateful=True) if more else usual
-    app = Door(world.settings, role, password_hash)
-    headers = {} if role == NOBODY else {"Authorization": WORD}
-    report = run.run(app, headers, budget, config.getoption("seed", 0) or run.SEED)
-    print(f"{role}: {report}")
-    assert not report.failures, report.words()
-    assert len(report.cases) > 30 and not report.statuses[500]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`make fuzz` has a test for each role, and one for nobody."""
+    alone = [*accounts.ROLES, NOBODY] if metafunc.config.getoption("examples", 0) else [IN_TURN]
+    metafunc.parametrize("who", alone)
 
 
-@pytest.mark.sqlite("a minute is enough: the next test is for PostgreSQL too")
-@pytest.mark.parametrize("role", [*accounts.ROLES, NOBODY])
+@pytest.mark.sqlite("what PostgreSQL takes otherwise has tests of its own, which cost less")
 def test_each_answer_is_one_that_the_document_says(
-    world_copy: World, role: str, password_hash: str, pytestconfig: pytest.Config
+    world_copy: World, who: str, password_hash: str, pytestconfig: pytest.Config
 ) -> None:
-    fuzz(world_copy, role, password_hash, THOROUGH if role in ("admin", NOBODY) else BRIEF, pytestconfig)
-
-
-def test_so_it_is_on_either_database(world_copy: World, password_hash: str, pytestconfig: pytest.Config) -> None:
-    fuzz(world_copy, "admin", password_hash, BRIEF, pytestconfig)
+    examples, seed = pytestconfig.getoption("examples", 0), pytestconfig.getoption("seed", 0) or run.SEED
+    budget = Budget(examples, edges=True, stateful=True) if examples else LITTLE
+    app = Door(world_copy.settings, accounts.ROLES if who == IN_TURN else [who], password_hash)
+    report = run.run(app, {} if who == NOBODY else {"Authorization": WORD}, budget, seed)
+    print(f"{who}: {report}")
+    assert not report.failures, report.words()
+    assert not app.strangers
+    assert len(report.cases) > 30 and not report.statuses[500]
