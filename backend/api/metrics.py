@@ -23,10 +23,14 @@ bp = APIBlueprint("metrics", __name__, tag="Monitoring")
 EXPORTER = f"{metrics.PREFIX}_exporter_info"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"
+EXAMPLE = """# HELP pushback_champion_age_seconds Since the moment whose knowledge the champion learned from
+# TYPE pushback_champion_age_seconds gauge
+pushback_champion_age_seconds 86400.0
+"""
 TEXT: dict[int | str, Any] = {
     200: {
         "description": "Prometheus's text format, 0.0.4",
-        "content": {"text/plain": {"schema": {"type": "string"}}},
+        "content": {"text/plain": {"schema": {"type": "string"}, "example": EXAMPLE}},
     }
 }
 
