@@ -19,8 +19,8 @@ from backend import accounts
 from backend.api import problems
 from backend.store.documents import open_documents
 from jobs.launch import parts
+from tests.bench.servers import free_port
 from tests.conftest import NOON, PASSWORD, Facts, copied
-from tests.e2e.test_browser import free_port
 from tests.integration.bad_input import CASES, Case
 from tests.integration.served import PROBLEM, Served
 
