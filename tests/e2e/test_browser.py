@@ -18,9 +18,12 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from backend import accounts
+from backend import accounts, clock
 from backend.settings import Settings
+from backend.store import sql
+from backend.store.counters import Counters
 from backend.store.documents import open_documents
+from tests.conftest import World
 
 pytestmark = [
     pytest.mark.browser,
@@ -30,6 +33,7 @@ pytestmark = [
 CHROMIUM = Path("/usr/bin/chromium")
 PROJECT = Path(__file__).resolve().parents[2]
 PATIENCE_MS = 30_000
+BEHIND = "198.51.100.7"
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ def start(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
         "DATABASE_URL": settings.database_url,
         "MLFLOW_TRACKING_URI": settings.mlflow_uri,
         "API_URL": api,
+        "PUSHBACK_PROXIES": "1",  # a browser may say where it is, as a proxy would
     }
     gunicorn = ["gunicorn", "--bind", f"127.0.0.1:{api_port}", "--no-control-socket", "backend.app:create_app()"]
     streamlit = ["streamlit", "run", "ui/app.py", "--server.port", str(ui_port)]
@@ -163,14 +168,22 @@ def test_a_deep_link_survives_the_login_and_a_reload_keeps_it(browser: Browser, 
     expect(page.get_by_label("User name")).to_have_count(0)
 
 
-def test_a_wrong_password_is_told_in_a_sentence(browser: Browser, running: Running) -> None:
+def test_a_wrong_password_is_told_in_a_sentence_and_counted_at_the_browser_s_own_address(
+    browser: Browser, running: Running, world: World
+) -> None:
     page = visit(browser, running.app)
+    page.set_extra_http_headers({"X-Forwarded-For": BEHIND})
+    page.reload()
     log_in(page, "not the password of admin")
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("password", timeout=PATIENCE_MS)
     assert alert.inner_text().strip().endswith(".")
     expect(page.get_by_label("User name")).to_be_visible()
     assert session_cookies(page) == []
+    engine = sql.open_engine(world.settings.database_url)
+    failures = Counters(engine, clock.wall)
+    assert (failures.get(f"failures/{BEHIND}/admin"), failures.get("failures/127.0.0.1/admin")) == (1, 0)
+    engine.dispose()
 
 
 def test_the_cookie_carries_the_session_and_nothing_else(browser: Browser, running: Running) -> None:
