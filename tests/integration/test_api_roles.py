@@ -73,6 +73,11 @@ def make_document(api: Api) -> dict[str, dict[str, Any]]:
     return {f"{method.upper()} {path}": operation for path, method, operation in operations(spec)}
 
 
+def _url(path: str) -> str:
+    """A path that asks about 1, which there is not; and about one's own tokens, since others' are an admin's."""
+    return re.sub("{[^}]+}", "1", path.replace("/accounts/{id}/tokens", "/accounts/me/tokens"))
+
+
 @pytest.mark.sqlite("who may call is asked before the database is")
 def test_every_call_answers_every_role_and_nobody_as_the_table_says(
     api: Api, document: dict[str, dict[str, Any]]
@@ -82,11 +87,10 @@ def test_every_call_answers_every_role_and_nobody_as_the_table_says(
     wrong = []
     for call, (may, let_in) in CALLS.items():
         method, path = call.split()
-        url = re.sub("{[^}]+}", "1", path.replace("/accounts/{id}/tokens", "/accounts/me/tokens"))
         for caller, headers in callers.items():
             expected = let_in if caller in may else 401 if caller == "nobody" else 403
             body: dict[str, Any] | None = None if method == "GET" else {}
-            status = api.client().open(url, method=method, headers=headers, json=body).status_code
+            status = api.client().open(_url(path), method=method, headers=headers, json=body).status_code
             if status != expected or str(status) not in document[call]["responses"]:
                 wrong.append(
                     f"{call} by {caller}: {status} for {expected}, documented {set(document[call]['responses'])}"
@@ -114,3 +118,23 @@ def test_a_higher_role_may_do_all_that_a_lower_one_may_and_machines_little() -> 
     assert machines["metrics"] == {"GET /metrics"}
     assert machines["feeder"] >= FEEDS
     assert all("replay" in call or "settings" in call for call in machines["feeder"] - FEEDS)
+
+
+@pytest.mark.sqlite("no call is found in another way on the other")
+def test_a_trailing_slash_changes_nothing_and_every_get_has_a_head(api: Api) -> None:
+    admin = api.bearer("admin")
+
+    def ask(method: str, path: str) -> Any:
+        return api.client().open(path, method=method, headers=admin, json=None if method in ("GET", "HEAD") else {})
+
+    for call in CALLS:
+        method, path = call.split()
+        answer, slashed = ask(method, _url(path)), ask(method, _url(path) + "/")
+        if call == "DELETE /sessions":  # the admin has none any more
+            assert (answer.status_code, slashed.status_code) == (204, 204)
+            continue
+        assert slashed.status_code == answer.status_code, call
+        assert slashed.content_type == answer.content_type and answer.content_type != "text/html", call
+        if method == "GET":
+            head = ask("HEAD", _url(path))
+            assert (head.status_code, head.data) == (answer.status_code, b""), call
