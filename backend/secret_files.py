@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from backend.settings import Settings
-from backend.store.documents import sync_folder
+from backend.store.shared_file import sync_folder
 
 
 def secret(settings: Settings, name: str, random_bytes: int) -> str:

@@ -18,7 +18,8 @@ class Settings:
     scheduler's, or empty for a pool of each process's own. `mode` is `replay`, where a client moves the data clock, or
     `live`, where it is the wall clock. `log_folder` is where each part keeps its log; without one it goes to stderr.
     In `metrics_folder` the API's worker processes count together; without one, each process has its own figures.
-    `proxies` stand in front of the API, and `origins` are those whose pages may write, beside its own."""
+    `proxies` stand in front of the API, and `origins` are those whose pages may write, beside its own. Without
+    `documents_url` and `blobs_url` documents and files are in the state folder."""
 
     home: Path
     database_url: str
@@ -36,6 +37,8 @@ class Settings:
     metrics_folder: Path | None = None
     proxies: int = 0
     origins: tuple[str, ...] = ()
+    documents_url: str = ""
+    blobs_url: str = ""
 
     @property
     def secrets(self) -> Path:
@@ -43,14 +46,14 @@ class Settings:
         return self.secrets_folder or self.home / "secrets"
 
     @property
-    def documents(self) -> Path:
-        """The TinyDB file that holds accounts and settings."""
-        return self.home / "documents.json"
+    def documents(self) -> Path | str:
+        """Where accounts and settings are: the TinyDB file, or the URL of the PostgreSQL that takes its place."""
+        return self.documents_url or self.home / "documents.json"
 
     @property
     def blobs(self) -> str:
         """The root of the blob store, as an fsspec URL or a folder."""
-        return str(self.home / "blobs")
+        return self.blobs_url or str(self.home / "blobs")
 
     @property
     def api_url(self) -> str:
@@ -62,7 +65,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
     docs/operations.md says what each variable is for. One that is empty is one that is not set. Raises ValueError for a
-    port, a mode, a level, a number of proxies or an origin that is none.
+    port, a mode, a level, a number of proxies, an origin or a place of documents that is none.
     """
     environ = {name: value for name, value in environ.items() if value}
     home = Path(environ.get("PUSHBACK_HOME", "var")).expanduser().resolve()
@@ -84,6 +87,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     if not re.fullmatch("[0-9]", proxies, re.ASCII):
         raise ValueError(f"PUSHBACK_PROXIES={proxies!r} is no number of proxies: give 0 to 9")
 
+    documents = environ.get("DOCUMENTS_URL", "")
+    if documents and not documents.startswith("postgresql://"):  # what it says is not repeated: there may be a password
+        raise ValueError(
+            "DOCUMENTS_URL is no PostgreSQL: give postgresql://…, or nothing for a file in the state folder"
+        )
+
     return Settings(
         home=home,
         database_url=environ.get("DATABASE_URL", f"sqlite:///{home}/live.db"),
@@ -101,6 +110,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         metrics_folder=_folder(environ.get("PROMETHEUS_MULTIPROC_DIR", "")),
         proxies=int(proxies),
         origins=_origins(environ.get("PUSHBACK_ORIGINS", "")),
+        documents_url=documents,
+        blobs_url=environ.get("BLOBS_URL", ""),
     )
 
 

@@ -45,7 +45,8 @@ def run(
     figures of performance stay.
     """
     engine, blobs = sql.open_engine(settings.database_url), Blobs(settings.blobs)
-    how, now = options.of(open_documents(settings.documents), Retention), clock.wall()
+    with open_documents(settings.documents) as documents:
+        how, now = options.of(documents, Retention), clock.wall()
     results_since, jobs_since = (now - int(days * clock.DAY) for days in (how.results_days, how.jobs_days))
 
     def in_parts(part: Part) -> int:

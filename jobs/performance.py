@@ -38,8 +38,9 @@ def run(
     trailing window says for ever what was known when its last day was complete. Returns `at`, the `days` that were
     taken up, the number of `rows` written, and the verdict: `down` and `sentence`, None where nothing serves.
     """
-    engine, documents = sql.open_engine(settings.database_url), open_documents(settings.documents)
-    costs, watch = options.of(documents, Costs), options.of(documents, Monitoring)
+    engine = sql.open_engine(settings.database_url)
+    with open_documents(settings.documents) as documents:
+        costs, watch = options.of(documents, Costs), options.of(documents, Monitoring)
     progress(0.0, "Joining outcomes to answers")
     with engine.connect() as connection:
         at = moment(connection, params.get("at"))

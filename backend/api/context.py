@@ -17,7 +17,8 @@ from backend.store import migrate, sql
 from backend.store.answer_log import AnswerLog
 from backend.store.blobs import Blobs
 from backend.store.counters import Counters
-from backend.store.documents import Documents, DocumentsError, open_documents
+from backend.store.documents import Documents, open_documents
+from backend.store.shared import DocumentsError
 
 _making = threading.Lock()
 PATIENCE_SECONDS = 5  # for another process that writes: who asks is told to try again, and does not wait for ever

@@ -13,8 +13,8 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from backend.api import problems
-from backend.store.documents import DocumentsError
 from backend.store.pages import CursorError
+from backend.store.shared import DocumentsError
 
 log = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"

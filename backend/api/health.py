@@ -13,7 +13,7 @@ from backend.api.errors import Problem
 from backend.model.serving import NoChampionError
 from backend.store import events as log
 from backend.store import migrate
-from backend.store.documents import DocumentsError
+from backend.store.shared import DocumentsError
 
 bp = APIBlueprint("health", __name__, tag="Health", url_prefix="/health")
 

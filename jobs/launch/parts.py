@@ -25,6 +25,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "PUSHBACK_SECRETS": str(settings.secrets),
         "DATABASE_URL": settings.database_url,
         "RESEARCH_URL": settings.research_url,
+        "DOCUMENTS_URL": settings.documents_url,
+        "BLOBS_URL": settings.blobs_url,
         "MLFLOW_TRACKING_URI": settings.mlflow_uri,
         "PUSHBACK_HOST": settings.host,
         "PUSHBACK_MODE": settings.mode,

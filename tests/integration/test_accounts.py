@@ -121,10 +121,10 @@ def test_a_later_start_changes_neither_secrets_nor_accounts(tmp_path: Path) -> N
     documents = open_documents(installation.documents)
     accounts.first_start(installation, documents)
     before = {path.name: path.read_bytes() for path in installation.secrets.iterdir()}
-    stored = installation.documents.read_bytes()
+    stored = Path(installation.documents).read_bytes()
     accounts.first_start(installation, documents)
     assert {path.name: path.read_bytes() for path in installation.secrets.iterdir()} == before
-    assert installation.documents.read_bytes() == stored
+    assert Path(installation.documents).read_bytes() == stored
 
 
 def test_an_installation_from_before_there_were_machines_gets_them(tmp_path: Path) -> None:
@@ -146,6 +146,6 @@ def test_what_an_admin_made_of_a_machine_stays_so(tmp_path: Path) -> None:
     accounts.disable(documents, made["feeder"])
     accounts.reset_password(documents, made["alerts"], PASSWORD)
     documents.table("accounts").remove(doc_ids=[made["metrics"]])  # type: ignore[list-item]
-    stored = installation.documents.read_bytes()
+    stored = Path(installation.documents).read_bytes()
     accounts.first_start(installation, documents)
-    assert installation.documents.read_bytes() == stored
+    assert Path(installation.documents).read_bytes() == stored

@@ -1,6 +1,7 @@
 """GET /health/ready names what is missing, and a database of another version gets no 500 out of any call."""
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,15 +76,16 @@ def test_a_database_without_tables_is_named(api: Api) -> None:
 @pytest.mark.sqlite("since documents are not in the database")
 def test_documents_that_cannot_be_read_are_named(api: Api) -> None:
     headers = api.bearer("viewer")
-    whole = api.settings.documents.read_bytes()
-    api.settings.documents.write_bytes(b"{oops")
+    file = Path(api.settings.documents)
+    whole = file.read_bytes()
+    file.write_bytes(b"{oops")
     status, missing = ready(api)
     assert status == 503 and "documents.json is not JSON" in missing
     assert "/health/ready" in problem(api.client().get("/jobs", headers=headers), 503)["detail"]
     fresh: Any = create_app(api.settings, lambda: NOON)  # a process that starts then says the same
     assert "documents.json is not JSON" in " ".join(fresh.test_client().get("/health/ready").get_json()["missing"])
     problem(fresh.test_client().get("/jobs", headers=headers), 503)
-    api.settings.documents.write_bytes(whole)
+    file.write_bytes(whole)
     assert api.client().get("/jobs", headers=headers).status_code == 200
     assert fresh.test_client().get("/jobs", headers=headers).status_code == 200
 

@@ -1,5 +1,7 @@
 """What the environment says, and what it may not say."""
 
+from pathlib import Path
+
 import pytest
 
 from backend import settings
@@ -45,3 +47,11 @@ def test_origins_are_schemes_and_hosts_and_nothing_more() -> None:
     for wrong in ("*", "a.example", "https://a.example/", "null", "ftp://a.example"):
         with pytest.raises(ValueError, match="is no origin"):
             settings.load({"PUSHBACK_ORIGINS": wrong})
+
+
+def test_documents_are_in_a_file_or_in_a_postgresql_and_a_password_is_not_repeated() -> None:
+    assert settings.load({"PUSHBACK_HOME": "/x"}).documents == Path("/x/documents.json")
+    assert settings.load({"DOCUMENTS_URL": "postgresql://a"}).documents == "postgresql://a"
+    with pytest.raises(ValueError, match="is no PostgreSQL") as refused:
+        settings.load({"DOCUMENTS_URL": "mysql://a:secret@b"})
+    assert "secret" not in str(refused.value)
