@@ -160,7 +160,7 @@ def _require_fit(new: New, who: Account, owner: Account, now: int) -> int:
 
 def _unfit(field: str, reason: str, accepted: Any) -> Problem:
     place = {"pointer": f"/{field}", "reason": reason, "accepted": accepted}
-    return Problem(422, "The request is not valid", f"/{field}: {reason}.", [place])
+    return Problem(422, "Not created", f"/{field}: {reason}.", [place])
 
 
 def _shown(token: ApiToken, owner: Account, now: int) -> dict[str, Any]:

@@ -106,7 +106,12 @@ _KINDS = (
         "`errors` names what is out of bounds or not in the group: GET /settings/NAME has `fields`.",
     ),
     Kind("not-an-alert", "Not an alert", (422,), "Send what Alertmanager or Grafana posts."),
-    Kind("not-created", "Not created", (422,), "The detail says what a new account must look like."),
+    Kind(
+        "not-created",
+        "Not created",
+        (422,),
+        "`errors` or the detail says what a new account or API token must look like.",
+    ),
     Kind("not-changed", "Not changed", (409, 422), "The detail says what stands against it; nothing has changed."),
     Kind("not-promoted", "Not promoted", (409,), "The detail says what stands against it; nothing has changed."),
     Kind("not-rolled-back", "Not rolled back", (409,), "The detail says what stands against it; nothing has changed."),
