@@ -17,7 +17,7 @@ from backend.store.shared import DocumentsError
 
 bp = APIBlueprint("health", __name__, tag="Health", url_prefix="/health")
 
-WITHOUT_TABLES = ("health", "openapi", "swagger_ui")
+WITHOUT_TABLES = ("health", "openapi", "swagger_ui", "kinds")
 
 NOT_READY: dict[int | str, Any] = {
     503: {

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select, text
+from sqlalchemy import Column, Connection, MetaData, Table, Text, bindparam, case, create_engine, inspect, select, text
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from backend.store import sql
 from backend.store.shared import LOCK_SECONDS, DocumentsError, SharedStorage
+from backend.store.statements import Statement
 
 # Not among the tables of sql.py: DOCUMENTS_URL may name another database. `version` is another at each write.
 _table = Table(
@@ -31,6 +32,11 @@ _PATIENCE = text(
     f" set_config('idle_in_transaction_session_timeout', '{FROZEN_SECONDS}s', true)"
 )
 _LOCK = text("SELECT pg_advisory_xact_lock(:key)")
+_NEWER = Statement(
+    select(_table.c.version, case((_table.c.version != bindparam("version"), _table.c.content))).where(
+        _table.c.name == bindparam("name")
+    )
+)
 
 
 class SharedRow(SharedStorage):
@@ -38,6 +44,8 @@ class SharedRow(SharedStorage):
 
     def __init__(self, url: str) -> None:
         self._engine = sql.open_engine(url)
+        # Every request reads: one exchange with the database each time, in no transaction, and with no question before.
+        self._reading = create_engine(self._engine.url, isolation_level="AUTOCOMMIT", hide_parameters=True)
         self._mine = threading.local()
         self._known: tuple[str, dict[str, Any]] = ("", {})
         with _in_words(), self._engine.begin() as connection:
@@ -77,14 +85,25 @@ class SharedRow(SharedStorage):
                 found = self._writing.execute(select(_table.c.content).where(_table.c.name == NAME)).scalar()
                 return None if found is None else _parsed(found)
             version, parsed = self._known
-            with self._engine.connect() as connection:
-                newest = connection.execute(_newer_than(version)).one_or_none()
-        if newest is None:
+            newest = self._newer_than(version)
+        if not newest:
             return None
-        if newest.content is not None:
-            parsed = _parsed(newest.content)
-            self._known = (newest.version, parsed)
+        ((newer, content),) = newest
+        if content is not None:
+            parsed = _parsed(content)
+            self._known = (newer, parsed)
         return parsed
+
+    def _newer_than(self, version: str) -> list[tuple[Any, ...]]:
+        """The row's version, and its content where that is another one."""
+        values = {"name": NAME, "version": version}
+        try:
+            with self._reading.connect() as connection:
+                return _NEWER.rows(connection, values)
+        except OperationalError:  # the database was started anew, and every connection to it is from before
+            self._reading.dispose()
+        with self._reading.connect() as connection:
+            return _NEWER.rows(connection, values)
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
         """As SharedStorage says; others see it once the lock is given back."""
@@ -97,15 +116,8 @@ class SharedRow(SharedStorage):
 
     def close(self) -> None:
         """Lets go of the database."""
+        self._reading.dispose()
         self._engine.dispose()
-
-
-def _newer_than(version: str) -> Any:
-    """The row, without its content where that is of the version that is known."""
-    return text(
-        f"SELECT version, CASE WHEN version <> :version THEN content END AS content FROM {_table.name} "  # noqa: S608
-        "WHERE name = :name"
-    ).bindparams(version=version, name=NAME)
 
 
 def _parsed(content: str) -> dict[str, Any]:

@@ -193,3 +193,17 @@ def test_who_waits_too_long_for_another_that_writes_is_told_so(place: Place, mon
 def test_a_database_that_cannot_be_reached_is_named(place: Place) -> None:
     with pytest.raises(DocumentsError, match="DOCUMENTS_URL"):
         open_documents(str(place).replace("/home_", "/nowhere_"))
+
+
+@pytest.mark.postgresql("since a file has no connections")
+def test_a_database_that_was_started_anew_is_read_again_at_once(
+    place: Place, databases: Databases, home: Settings
+) -> None:
+    documents = open_documents(place)
+    documents.table("settings").insert({"number": 1})
+    assert len(documents.table("settings")) == 1
+    databases.disconnect(home.home)
+    assert len(documents.table("settings")) == 1
+    databases.disconnect(home.home)
+    documents.table("settings").insert({"number": 2})
+    assert len(documents.table("settings")) == 2
