@@ -15,6 +15,7 @@ from sqlalchemy import select
 from backend import accounts, settings
 from backend.store import documents, migrate, sql
 from backend.store import events as log
+from backend.store.shared import DocumentsError
 from jobs.launch import instance, parts, preflight, ready
 from jobs.launch.refused import Refused
 
@@ -27,7 +28,7 @@ def main() -> int:
     parts.stop_on_signals()
     try:
         return _start(settings.load())
-    except (Refused, ValueError) as refusal:
+    except (Refused, ValueError, DocumentsError) as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
