@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup up down test fuzz lint format bench gate-simulation lock clean help
+.PHONY: setup up rehearsal down test fuzz lint format bench gate-simulation lock clean help
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -31,6 +31,10 @@ setup: .venv/.installed ## Make the Python environment in .venv (2 minutes the f
 
 up: setup ## Ingest, train the first champion, start everything; Ctrl-C stops it all
 	@exec $(BIN)/python -m jobs.up
+
+rehearsal: setup ## The same in var/rehearsal on ports of its own, to break: make rehearsal ARGS="--break delays:JFK:x2"
+	@PUSHBACK_HOME="$${PUSHBACK_HOME:-var}/rehearsal" API_PORT=8100 UI_PORT=8601 MLFLOW_PORT=5100 \
+		$(BIN)/python -m jobs.up --rehearsal $(ARGS)
 
 down: ## Stop a running Pushback; what it knows stays
 	@test -x $(BIN)/python || { echo "Nothing runs: there is no .venv."; exit 0; }; exec $(BIN)/python -m jobs.down

@@ -5,11 +5,12 @@ What depends on the machine (folders, URLs, ports) is not here but in the enviro
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from tinydb import where
 
+from backend import cron
 from backend.store.documents import Documents
 
 TABLE = "settings"
@@ -29,10 +30,12 @@ class Costs(Options):
 
 
 class Retraining(Options):
-    """When an alert may start a training. Days are the data clock's."""
+    """When a training may start that no person has asked for. Days are the data clock's."""
 
     cooldown_days: float = Field(default=7.0, ge=0, le=365, description="after a training, however it was asked for")
-    most_a_day: int = Field(default=1, ge=0, le=24, description="trainings that alerts may start; 0: none at all")
+    most_a_day: int = Field(
+        default=1, ge=0, le=24, description="trainings that schedules, drift, performance and alerts may start; 0: none"
+    )
 
 
 class Limits(Options):
@@ -65,8 +68,38 @@ class Retention(Options):
     results_days: float = Field(default=14.0, ge=1, le=36_500, description="results of batches, since the job ended")
 
 
+class Replay(Options):
+    """How fast the replay goes, and whether it waits."""
+
+    paused: bool = False
+    speed: Annotated[float, Field(gt=0, le=1e7)] | Literal["max"] = Field(
+        default=1440.0, description="seconds of data in a second (1440: a day in a minute), or max"
+    )
+
+
+Line = Annotated[str, Field(max_length=80), AfterValidator(cron.check)]
+
+
+class Schedules(Options):
+    """When work is due, by the data clock, as cron lines: minute, hour, day, month, weekday. Empty: never."""
+
+    time_zone: Annotated[str, Field(max_length=40), AfterValidator(cron.check_zone)] = "America/New_York"
+    performance: Line = Field(default="0 4 * * *", description="joins outcomes to answers and judges the champion")
+    guard: Line = Field(default="30 4 * * mon", description="compares the champion with the version before it")
+    retraining: Line = Field(default="0 5 1 * *", description="trains a challenger (docs/policies.md: why monthly)")
+    housekeeping: Line = Field(default="0 6 * * sun", description="deletes what is past its time")
+
+
 GROUPS: Mapping[str, type[Options]] = MappingProxyType(
-    {"costs": Costs, "retraining": Retraining, "limits": Limits, "monitoring": Monitoring, "retention": Retention}
+    {
+        "costs": Costs,
+        "retraining": Retraining,
+        "limits": Limits,
+        "monitoring": Monitoring,
+        "retention": Retention,
+        "schedules": Schedules,
+        "replay": Replay,
+    }
 )
 
 Group = TypeVar("Group", bound=Options)

@@ -1,5 +1,5 @@
 """Deletes what is past its time by the settings `retention`, and lets the database shrink. It may run at any time, and
-again: the worker queues it once a day."""
+again."""
 
 import argparse
 import sys

@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import logging
-import math
 import os
 import signal
 import sys
@@ -17,10 +16,11 @@ from sqlalchemy.exc import InternalError, OperationalError, SQLAlchemyError
 
 from backend import clock
 from backend import settings as settings_module
-from backend.monitoring import logs
+from backend.monitoring import duties, logs
 from backend.settings import Settings
 from backend.store import events as facts
 from backend.store import jobs, migrate, sql
+from backend.store.documents import open_documents
 from backend.store.jobs import Claim, LostClaim
 
 log = logging.getLogger("jobs.worker")
@@ -37,8 +37,7 @@ KINDS = MappingProxyType(
         "housekeeping": "jobs.housekeeping",
     }
 )
-POLL_SECONDS = 0.5
-LOOK_SECONDS = 600.0  # how often is asked whether housekeeping is due
+POLL_SECONDS = 0.1  # a look takes no lock; a replay at full speed waits for us
 GRACE_SECONDS = 5.0  # how long a job in hand may go on after SIGTERM
 # What a database says that is away, or that has ended a transaction in which this process froze.
 UNREACHABLE = (OperationalError, InternalError)
@@ -70,17 +69,15 @@ def work(settings: Settings, kinds: Mapping[str, str], lease_seconds: int, stop:
     if "mirror" in kinds:
         # A change of the champion that was cut short before MLflow's aliases followed is completed now.
         jobs.enqueue(engine, "mirror", {}, "worker", clock.wall(), dedupe_key="mirror at start")
+    documents = open_documents(settings.documents)
     log.info("waiting for jobs: %s", ", ".join(kinds))
-    looked = -math.inf
     while not stop.is_set():
         try:
-            if "housekeeping" in kinds and time.monotonic() - looked > LOOK_SECONDS:
-                looked = time.monotonic()
-                jobs.enqueue_every(engine, "housekeeping", "worker", clock.DAY, clock.wall())
-            claim = jobs.claim(engine, list(kinds), lease_seconds)
+            duties.go_on(engine, documents, clock.wall())
+            claim = jobs.claim(engine, list(kinds), lease_seconds) if jobs.claimable(engine, list(kinds)) else None
         except UNREACHABLE:
             log.exception("the database cannot be reached: trying again")
-            time.sleep(5 * POLL_SECONDS)
+            time.sleep(25 * POLL_SECONDS)
             continue
         if claim is None:
             time.sleep(POLL_SECONDS)  # not stop.wait: a signal handler that sets it in there waits for itself

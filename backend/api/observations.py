@@ -7,16 +7,18 @@ from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
-from backend import clock
+from backend import clock, rehearsal
 from backend.api import context, schemas
 from backend.api.auth import FEEDER, auth, current_account
 from backend.api.errors import Problem
 from backend.flights import observed
 from backend.flights.events import Event, split_flight_id
 from backend.flights.observed import Refusal
+from backend.monitoring import duties
 from backend.store import events as log
-from backend.store import quality, receipts, schedules, sql
+from backend.store import quality, receipts, schedules, slots, sql
 from backend.store.receipts import OtherContentError
+from backend.store.slots import Slot
 
 bp = APIBlueprint("observations", __name__, tag="Observations")
 
@@ -83,6 +85,7 @@ class Receipt(BaseModel):
     refused: list[Refused]
     as_of: str = Field(description="the data clock now")
     seq: int = Field(description="the newest fact that is recorded")
+    next_due: str | None = Field(description="how far the data clock may go before work is done that is due then")
 
 
 @bp.post("/observations")
@@ -90,12 +93,14 @@ class Receipt(BaseModel):
 @bp.input(Repeating, location="headers", arg_name="headers")
 @bp.input(Observations, arg_name="batch")
 @bp.output(Receipt)
+@bp.doc(responses={409: "Work that is due before as_of is not done yet: tell up to then, and the rest later"})
 def new(headers: Repeating, batch: Observations) -> dict[str, Any]:
     """Tell what was seen
 
     Events are recorded in one transaction, and the next prediction uses them. The same event twice is one; in any
     order is fine. When it became known is worked out here, by kind. An event that is wrong is named with its reason,
-    and the others are stored. In a replay the data clock goes to `as_of`: never back, and on by a day at most. In live
+    and the others are stored. In a replay the data clock goes to `as_of`: never back, and on by a day at most,
+    nor past a moment at which work is due that is not done (409; `next_due` says when that is). In live
     mode it is the wall clock, and `as_of` must not be after it.
     """
     here, account, key = context.get(), current_account().id, headers.idempotency_key
@@ -106,10 +111,24 @@ def new(headers: Repeating, batch: Observations) -> dict[str, Any]:
             told = _before(connection, account, key, content)
             if told is not None:
                 return told
-        receipt = _record(connection, batch)
-        if key is not None:
-            receipts.keep(connection, account, key, content, receipt, here.now())
-    return receipt
+        limit = duties.limit(connection, here.documents, clock.to_epoch(batch.as_of), here.now())
+        if limit is None:
+            receipt = _record(connection, batch)
+            if key is not None:
+                receipts.keep(connection, account, key, content, receipt, here.now())
+            return receipt
+        waiting = slots.unfinished(connection)
+    raise _not_yet(limit, waiting)
+
+
+def _not_yet(limit: int, waiting: list[Slot]) -> Problem:
+    """The 409 that says what has to be done before the clock goes on. Nothing of the batch was stored."""
+    at = clock.iso(limit)
+    due = [f"{each.name} ({f'job {each.job}' if each.job else each.state})" for each in waiting if each.slot <= limit]
+    what = f"{', '.join(due)} of {at} is done" if due else f"the scheduler has planned what comes after {at}"
+    reason = f"is later than the clock may go: it waits at {at} until {what}"
+    place = {"pointer": "/as_of", "reason": reason, "accepted": at}
+    return Problem(409, "Work is due before", f"as_of {reason}.", [place], {"Retry-After": "1"})
 
 
 def _before(connection: Connection, account: str, key: str, content: bytes) -> dict[str, Any] | None:
@@ -140,7 +159,9 @@ def _record(connection: Connection, batch: Observations) -> dict[str, Any]:
         counts.update(quality.missing_weather(connection, told, as_of))
     quality.count(connection, stands, counts)
     named = [said for _, said in refused]
-    return {**appended._asdict(), "refused": named, "as_of": clock.iso(stands), "seq": seq}
+    ends = None if log.is_live(connection) else slots.limit(connection)
+    said = {**appended._asdict(), "refused": named, "as_of": clock.iso(stands), "seq": seq}
+    return said | {"next_due": clock.iso(ends)}
 
 
 def _check(as_of: int, now: int | None, live: bool) -> None:
@@ -158,10 +179,11 @@ def _read(
     """The events, in the order in which they became known whatever the order in which they were sent, and what was
     refused, each after the rule that it broke."""
     made: list[Event] = []
+    here_breaks = rehearsal.is_one(context.get().documents)
     refused: list[tuple[str, dict[str, str]]] = []
     for place, fields in enumerate(said):
         try:
-            made.append(observed.event(fields, zones, as_of))
+            made.append(observed.event(fields, zones, as_of, here_breaks))
         except Refusal as error:
             refused.append((error.rule, {"pointer": f"/events/{place}/{error.field}", "reason": str(error)}))
     return sorted(dict.fromkeys(made), key=lambda event: event.known_at), refused

@@ -7,13 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend import options
 from backend.api import context, paging
-from backend.api.auth import ADMIN, VIEWER, auth, current_account
+from backend.api.auth import ADMIN, FEEDER, OPERATOR, VIEWER, auth, current_account
 from backend.api.errors import Problem, not_valid
 from backend.options import Options
 from backend.store import events as log
 from backend.store import ledger, sql
 
 bp = APIBlueprint("options", __name__, tag="Settings", url_prefix="/settings")
+
+REPLAY = "replay"  # whose settings feeders may read and operators may change
 
 
 class Values(BaseModel):
@@ -63,19 +65,21 @@ def listing() -> dict[str, Any]:
 
 
 @bp.get("/<name>")
-@bp.auth_required(auth, roles=VIEWER)
+@bp.auth_required(auth, roles=[*VIEWER, *FEEDER])
 @bp.output(Group)
 def get(name: str) -> dict[str, Any]:
     """One group of settings
 
-    Its values as they hold now, with their bounds and defaults.
+    Its values as they hold now, with their bounds and defaults. A feeder may read those of the replay.
     """
     _group(name)
+    if current_account().role in FEEDER and name != REPLAY:
+        raise Problem(403, "Not for this role", f"A feeder may read the settings of the {REPLAY} alone.")
     return _shown(name)
 
 
 @bp.put("/<name>")
-@bp.auth_required(auth, roles=ADMIN)
+@bp.auth_required(auth, roles=OPERATOR)
 @bp.input(Values, arg_name="values")
 @bp.output(Group)
 @bp.doc(responses={404: "No such settings"})
@@ -83,9 +87,11 @@ def put(name: str, values: Values) -> dict[str, Any]:
     """Change settings
 
     The body holds the values by name; one that is left out has its default. In force at once, in every process; what
-    changed and who changed it stands in the ledger.
+    changed and who changed it stands in the ledger. An operator may change those of the replay, an admin all.
     """
     here, group = context.get(), _group(name)
+    if current_account().role not in ADMIN and name != REPLAY:
+        raise Problem(403, "Not for this role", f"An operator may change the settings of the {REPLAY} alone.")
     try:
         new = group.model_validate(values.model_dump())
     except ValidationError as error:

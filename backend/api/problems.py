@@ -117,6 +117,14 @@ _KINDS = (
     Kind("not-rolled-back", "Not rolled back", (409,), "The detail says what stands against it; nothing has changed."),
     Kind("not-done-yet", "Not done yet", (409,), "Wait until the job is done: GET /jobs/{id} says how far it is."),
     Kind("job-has-ended", "The job has ended", (409,), "There is nothing to cancel any more."),
+    Kind("another-replay", "Another replay runs", (409,), "Wait until it ends: GET /replay says who it is."),
+    Kind("nothing-is-broken-here", "Nothing is broken here", (422,), "Break things in a rehearsal: make rehearsal."),
+    Kind(
+        "work-is-due-before",
+        "Work is due before",
+        (409,),
+        "Tell up to what `accepted` says, and the rest once it is done.",
+    ),
     # What the server cannot do now
     Kind("busy", "Busy", (503,), "Too much at once: try again after `Retry-After` seconds."),
     Kind("not-ready", "Not ready", (503,), "GET /health/ready says what is missing."),

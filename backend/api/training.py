@@ -6,12 +6,15 @@ from apiflask import APIBlueprint
 from flask import url_for
 from pydantic import Field
 
-from backend import clock
+from backend import clock, options
 from backend.api import context, schemas
 from backend.api.auth import OPERATOR, auth, current_account
 from backend.api.jobs import Job, as_json
 from backend.api.quotas import costly
-from backend.store import jobs
+from backend.monitoring import retraining
+from backend.monitoring.retraining import Request
+from backend.options import Retraining
+from backend.store import jobs, sql
 
 bp = APIBlueprint("training", __name__, tag="Models")
 
@@ -35,11 +38,13 @@ def new(training: Training) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Train a model
 
     Queues a training and answers at once with its job. While one for the same moment is queued or running, this is it.
+    A person need not wait until the cooldown is over; what was asked for stands in the ledger.
     """
-    here = context.get()
-    account = current_account()
-    until = None if training.until is None else clock.iso(clock.to_epoch(training.until))
-    job = jobs.enqueue(
-        here.engine, "training", {"until": until}, account.username, here.now(), dedupe_key=f"training {until}"
-    )
+    here, who = context.get(), current_account().username
+    until = None if training.until is None else clock.to_epoch(training.until)
+    asked = Request(retraining.BUTTON, who, f"{who} asked for a training", until=until)
+    with sql.writing(here.engine) as connection:
+        said = retraining.request(connection, asked, options.of(here.documents, Retraining), here.now())
+    job = jobs.get(here.engine, str(said.job))
+    assert job is not None, "what a person asks for is queued"
     return as_json(job), 202, {"Location": url_for("jobs.get", identity=job["id"])}

@@ -22,6 +22,8 @@ KINDS = ("scheduled", "assigned", "departed", "arrived", "cancelled", "diverted"
 # What a row of hourly weather may hold. Units: °F, °F, %, degrees, mph, mph, inches, hPa, miles.
 WEATHER_FIELDS = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
 
+BROKEN = "broken"  # the detail that says so
+
 
 class Event(NamedTuple):
     """One fact. Times are epoch seconds UTC; `details` is canonical JSON or None."""
@@ -98,3 +100,10 @@ def weather(station: str, hour: int, values: dict[str, float | None]) -> Event:
     return Event(
         f"{from_epoch(hour):%Y-%m-%dT%H}.{station}", "weather", hour + WEATHER_KNOWN_AFTER, hour, None, details
     )
+
+
+def marked(event: Event, broken: str) -> Event:
+    """The same event, which says that it was broken on purpose, by what. Rehearsals alone do that."""
+    details = json.loads(event.details or "{}")
+    said = ", ".join([details[BROKEN], broken] if BROKEN in details else [broken])
+    return event._replace(details=json.dumps({**details, BROKEN: said}, separators=(",", ":")))

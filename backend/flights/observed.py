@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from backend.clock import DAY, HOUR, MINUTE, from_epoch, iso, to_epoch
 from backend.flights import events
-from backend.flights.events import WEATHER_FIELDS, Event
+from backend.flights.events import BROKEN, WEATHER_FIELDS, Event
 
 LATEST_DELAY = 3 * DAY
 EARLIEST = -6 * HOUR
@@ -80,20 +80,32 @@ class Said(NamedTuple):
         return at
 
 
-def event(fields: Mapping[str, Any], time_zones: Mapping[str, str], as_of: int) -> Event:
-    """The event that those fields say, if it was known by `as_of`. Raises Refusal for whatever is wrong with it."""
+def event(fields: Mapping[str, Any], time_zones: Mapping[str, str], as_of: int, rehearsal: bool = False) -> Event:
+    """The event that those fields say, if it was known by `as_of`. Raises Refusal for whatever is wrong with it.
+
+    In a rehearsal any event may say what `broken` it on purpose.
+    """
     said = Said(fields, time_zones)
     kind = said.text("kind")
     if kind not in _READERS:
         raise Refusal("kind", "unknown kind", f"is none of {', '.join(_READERS)}")
     needed, more = FIELDS[kind]
-    unknown = sorted(set(fields) - {"kind", *needed, *more})
+    unknown = sorted(set(fields) - {"kind", BROKEN, *needed, *more})
     if unknown:
         raise Refusal(unknown[0], "unknown field", f"is no field of an event of kind {kind}")
     made = _READERS[kind](said)
     if made.known_at > as_of:
         raise Refusal("kind", "not known yet", f"became known at {iso(made.known_at)}, after as_of")
-    return made
+    return made if BROKEN not in fields else events.marked(made, _broken(said, rehearsal))
+
+
+def _broken(said: Said, rehearsal: bool) -> str:
+    if not rehearsal:
+        raise Refusal(BROKEN, "no rehearsal", "is for a rehearsal: this installation is none (make rehearsal)")
+    by = said.text(BROKEN)
+    if not re.fullmatch(r"[A-Za-z0-9:., ]{1,80}", by):
+        raise Refusal(BROKEN, "not text", "is no name of a break, like delays:JFK:x2")
+    return by
 
 
 def _scheduled(said: Said) -> Event:

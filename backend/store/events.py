@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from backend.flights.events import Event, split_flight_id
+from backend.flights.events import BROKEN, Event, split_flight_id
 from backend.flights.facts import LogRow
 from backend.store import sql
 from backend.store.jobs import database_now
@@ -175,6 +175,7 @@ def _project(connection: Connection, rows: Iterable[LogRow]) -> None:
     hours: dict[str, dict[str, Any]] = {}
     for seq, subject, kind, _, at, delay, details in rows:
         said = json.loads(details) if details else {}
+        said.pop(BROKEN, None)
         if kind == "weather":
             hours[subject] = {"station": subject.rpartition(".")[2], "hour": at, "last_seq": seq, **said}
             continue

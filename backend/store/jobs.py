@@ -52,15 +52,6 @@ def enqueue(
         return enqueue(engine, kind, params, owner, now, dedupe_key)
 
 
-def enqueue_every(engine: Engine, kind: str, owner: str, seconds: int, now: int) -> None:
-    """Queues a job of that kind unless one was queued within so many seconds, by any process."""
-    recent = select(table.c.id).where(table.c.kind == kind, table.c.created_at > now - seconds).limit(1)
-    with engine.connect() as connection:
-        if connection.execute(recent).first() is not None:
-            return
-    enqueue(engine, kind, {}, owner, now, dedupe_key=f"{kind} every {seconds} s")
-
-
 def add(
     connection: Connection,
     kind: str,
@@ -109,6 +100,12 @@ def listing(
     with engine.connect() as connection:
         rows, following = pages.cut(connection, query, ORDER, page)
     return [row._asdict() for row in rows], following
+
+
+def unfinished(connection: Connection, kind: str) -> list[str]:
+    """The ids of the jobs of that kind that are queued or running."""
+    rows = select(table.c.id).where(table.c.kind == kind, table.c.state.in_(UNFINISHED)).order_by(table.c.created_at)
+    return list(connection.scalars(rows))
 
 
 def count(engine: Engine, state: str) -> int:
@@ -211,6 +208,14 @@ class Claim:
         mine = (table.c.id == self.id, table.c.fence == self.fence, table.c.state == "running")
         if connection.execute(update(table).where(*mine).values(values)).rowcount == 0:
             raise LostClaim(f"job {self.id} was cancelled or has gone to another worker")
+
+
+def claimable(engine: Engine, kinds: Collection[str]) -> bool:
+    """Whether `claim` may find something: a look that takes no lock."""
+    with engine.connect() as connection:
+        expired = (table.c.state == "running") & (table.c.lease_until < database_now(connection))
+        wanted = select(table.c.id).where(or_(table.c.state == "queued", expired), table.c.kind.in_(kinds)).limit(1)
+        return connection.scalar(wanted) is not None
 
 
 def claim(engine: Engine, kinds: Collection[str], lease_seconds: int = LEASE_SECONDS) -> Claim | None:

@@ -256,6 +256,38 @@ jobs = Table(
 unfinished = jobs.c.state.in_(["queued", "running"])
 Index("jobs_dedupe_key", jobs.c.dedupe_key, unique=True, sqlite_where=unfinished, postgresql_where=unfinished)
 
+# What the scheduler has planned: a row for each schedule that is on, as it was when it was planned. The data clock
+# does not pass `planned_until`.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("cron", String(80), nullable=False),
+    Column("time_zone", String(40), nullable=False),
+    Column("planned_until", BigInteger, nullable=False),
+)
+
+# Work that is due at a time of the data clock, once for each (name, slot): see backend/store/slots.py.
+slots = Table(
+    "slots",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("slot", BigInteger, primary_key=True),
+    Column("state", String(10), nullable=False),
+    Column("job", String(36)),
+    Index("slots_state", "state"),
+)
+
+# Who holds a name alone, until when by the database's clock, and what the holder last said of itself.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("holder", String(80), nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("said", JSON, nullable=False),
+)
+
 # --- who is logged in ------------------------------------------------------------------------------------------------
 
 # `id_hash` is the SHA-256 of the opaque id, which only its holder knows. `account` is an account's UUID. A session

@@ -5,6 +5,7 @@ import shlex
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -49,15 +50,18 @@ def reachable(host: str) -> str:
     return "127.0.0.1" if host in {"", "0.0.0.0", "::"} else host  # noqa: S104
 
 
-def commands(settings: Settings) -> dict[str, list[str]]:
-    """The command of each part, by its name."""
+def commands(settings: Settings, breaks: Sequence[str] = ()) -> dict[str, list[str]]:
+    """The command of each part, by its name. `breaks` are what the replay of a rehearsal breaks on purpose."""
     ui = ["streamlit", "run", "ui/app.py", "--server.address", settings.host, "--server.port", str(settings.ui_port)]
     ui += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     parts = {
         "api": ["backend.serve"],
         "worker": ["jobs.worker"],
+        "scheduler": ["jobs.scheduler"],
         "ui": ui,
     }
+    if settings.mode == "replay":
+        parts["replay"] = ["jobs.replay", "--stay", *(word for each in breaks for word in ("--break", each))]
     if not has_remote_mlflow(settings):
         parts["mlflow"] = _mlflow(settings)
     return {name: [sys.executable, "-m", *words] for name, words in parts.items()}

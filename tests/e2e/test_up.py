@@ -19,6 +19,7 @@ from jobs.launch import instance
 ROOT = Path(__file__).parents[2]
 FIRST_START_SECONDS = 300
 LATER_START_SECONDS = 60
+REPLAY_SECONDS = 60
 FLIGHT = {
     "carrier": "UA",
     "flight": 1545,
@@ -73,12 +74,18 @@ def test_one_command_leads_from_nothing_to_an_answer_and_back(environment: dict[
 
     with httpx.Client(base_url=here.api_url, timeout=20) as client:
         assert client.get("/health/ready").status_code == 200
-        body = {"flights": [FLIGHT]}
+        # As of the first moment, since the replay lets time go on.
+        body = {"flights": [FLIGHT], "as_of": "2013-04-01T04:00:00Z"}
         assert client.post("/predict", json=body).status_code == 401
         by_basic = client.post("/predict", json=body, auth=("admin", password))
         form = {"grant_type": "password", "username": "admin", "password": password}
         token = client.post("/token", data=form).json()["access_token"]
-        by_bearer = client.post("/predict/", json=body, headers={"Authorization": f"Bearer {token}"})
+        bearer = {"Authorization": f"Bearer {token}"}
+        until = time.monotonic() + REPLAY_SECONDS
+        while client.get("/status", headers=bearer).json()["clock"] == "2013-04-01T04:00:00Z":
+            assert time.monotonic() < until, "no replay lets time go on"
+            time.sleep(0.5)
+        by_bearer = client.post("/predict/", json=body, headers=bearer)
     assert by_basic.status_code == by_bearer.status_code == 200
     answers = [response.json()["predictions"][0]["probability"] for response in (by_basic, by_bearer)]
     assert answers[0] == answers[1]

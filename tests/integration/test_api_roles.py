@@ -41,8 +41,12 @@ CALLS = {
     "DELETE /jobs/{id}": (VIEWER, 404),
     "GET /jobs/{id}/result": (VIEWER, 404),
     "GET /settings": (VIEWER, 200),
-    "GET /settings/{name}": (VIEWER, 404),
-    "PUT /settings/{name}": (ADMIN, 404),
+    "GET /settings/{name}": (VIEWER | FEEDER, 404),
+    "PUT /settings/{name}": (OPERATOR, 404),
+    "GET /replay": (VIEWER | FEEDER, 200),
+    "PUT /replay": (FEEDER, 422),
+    "DELETE /replay/{holder}": (FEEDER, 204),
+    "GET /schedules": (VIEWER, 200),
     "GET /accounts": (ADMIN, 200),
     "POST /accounts": (ADMIN, 422),
     "GET /accounts/{id}": (ADMIN, 404),
@@ -63,7 +67,7 @@ CALLS = {
     "GET /problems/{name}": (ANYBODY, 404),
     "DELETE /sessions": (LOGGED_IN, 204),  # the last, since it ends the session of who asks
 }
-FEEDS = {"POST /observations", "POST /predict", "GET /status"}
+FEEDS = {"POST /observations", "POST /predict", "GET /status", "PUT /replay", "GET /settings/{name}"}
 
 
 @pytest.fixture(name="document")

@@ -48,6 +48,13 @@ def put(served: Served, name: str, values: dict[str, Any], role: str = "admin") 
     return served.client.put(f"/settings/{name}", json=values, headers=served.bearer(role))
 
 
+def train(own: Served) -> None:
+    """A worker does the training that waits: while one does, no alert starts another."""
+    claim = jobs.claim(own.engine, ["training"])
+    assert claim is not None
+    claim.finish({})
+
+
 @pytest.mark.parametrize("around", [ALERTMANAGER, GRAFANA], ids=["Alertmanager", "Grafana"])
 def test_a_firing_alert_queues_one_training_and_the_ledger_says_so(own: Served, around: dict[str, Any]) -> None:
     heard = post(own, alert(), alert("FeaturesDrifted"), around=around)
@@ -64,6 +71,7 @@ def test_the_same_alert_posted_again_and_again_queues_nothing_more(own: Served) 
     for around in (ALERTMANAGER, GRAFANA):
         again = post(own, alert(), around=around)
         assert not again["queued"] and first["job"] in again["reason"]
+    train(own)
     go_on(own, 30)
     assert not post(own, alert())["queued"], "it has not ended since"
     assert post(own, alert(since="2013-05-20T04:00:00Z"))["queued"]
@@ -71,6 +79,7 @@ def test_the_same_alert_posted_again_and_again_queues_nothing_more(own: Served) 
 
 def test_after_a_training_alerts_wait(own: Served) -> None:
     assert post(own, alert())["queued"]
+    train(own)
     assert "wait 7 days" in post(own, alert("FeaturesDrifted"))["reason"]
     assert put(own, "retraining", {"cooldown_days": 0.5, "most_a_day": 1}).status_code == 200
     go_on(own, 0.75)

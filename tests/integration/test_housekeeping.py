@@ -17,7 +17,7 @@ from backend import clock, options
 from backend.clock import DAY
 from backend.options import Retention
 from backend.settings import Settings
-from backend.store import api_tokens, batches, counters, events, jobs, receipts, retention, sessions, sql
+from backend.store import api_tokens, batches, counters, jobs, receipts, retention, sessions, sql
 from backend.store.blobs import Blobs
 from backend.store.documents import open_documents
 from backend.store.jobs import LostClaim
@@ -172,19 +172,3 @@ def file_size(home: Settings) -> int:
     with closing(sqlite3.connect(home.home / "live.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return (home.home / "live.db").stat().st_size
-
-
-def test_a_worker_queues_it_once_a_day(engine: Engine) -> None:
-    now = clock.wall()
-    for moment in (now, now + 60, now + DAY - 1, now + DAY + 1):
-        jobs.enqueue_every(engine, "housekeeping", "worker", DAY, moment)
-    assert count(engine, "jobs") == 1  # the first still waits
-    claim = jobs.claim(engine, ["housekeeping"])
-    assert claim is not None
-    claim.finish({})
-    jobs.enqueue_every(engine, "housekeeping", "worker", DAY, now + DAY - 1)
-    assert count(engine, "jobs") == 1
-    jobs.enqueue_every(engine, "housekeeping", "worker", DAY, now + DAY + 1)
-    assert count(engine, "jobs") == 2
-    with engine.connect() as connection:
-        assert events.data_clock(connection) is None
