@@ -16,6 +16,7 @@ from sqlalchemy import select
 from backend import accounts, rehearsal, settings
 from backend.store import documents, migrate, sql
 from backend.store import events as log
+from backend.store.shared import DocumentsError
 from jobs.feed import breaks
 from jobs.launch import instance, parts, preflight, ready
 from jobs.launch.refused import Refused
@@ -34,7 +35,7 @@ def main() -> int:
         for each in asked.breaks:
             breaks.read(each)
         return _start(settings.load(), asked.rehearsal, asked.breaks)
-    except (Refused, ValueError) as refusal:
+    except (Refused, ValueError, DocumentsError) as refusal:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

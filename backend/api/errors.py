@@ -193,7 +193,7 @@ def _from_the_database(error: DBAPIError) -> Response:
 
 def _from_the_documents(error: DocumentsError) -> Response:
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    detail = "Accounts and settings cannot be read at this moment: GET /health/ready says what is missing."
+    detail = "Accounts and settings cannot be read or changed at this moment: GET /health/ready says what is missing."
     return answer(Problem(503, "No documents", detail, headers={"Retry-After": "5"}))
 
 

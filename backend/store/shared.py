@@ -8,8 +8,8 @@ from tinydb.storages import Storage
 LOCK_SECONDS = 30  # for another process that writes
 
 
-class DocumentsError(ValueError):
-    """The documents cannot be used: the sentence says why, and what to do."""
+class DocumentsError(RuntimeError):
+    """The documents cannot be used: the sentence says why, and what to do. Never the fault of a value in a request."""
 
 
 class SharedStorage(Storage):

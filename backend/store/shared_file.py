@@ -80,12 +80,15 @@ class SharedFile(SharedStorage):
         if not self.lock.is_locked:
             raise RuntimeError(f"{self.path} is written only under its lock: change tables, or use writing()")
         new = self.path.with_name(self.path.name + ".new")  # one name: what a killed writer left is overwritten
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(data, file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self.path)
+        try:
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(data, file, ensure_ascii=False)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self.path)
+        except OSError as error:  # a full disk, or one that may not be written to
+            raise DocumentsError(f"{self.path} cannot be written ({error.strerror}), and is as it was") from error
         sync_folder(self.path.parent)
 
     def close(self) -> None:
