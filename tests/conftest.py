@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import argon2
@@ -15,12 +15,12 @@ from sqlalchemy import Engine
 
 from backend import accounts, clock
 from backend.app import create_app
-from backend.flights.sources import nycflights13
 from backend.settings import Settings
 from backend.store import sql
 from backend.store.documents import Documents, open_documents
-from jobs import ingest, training
+from jobs import training
 from tests import databases as databases_module
+from tests import small_world
 from tests.databases import Databases
 
 # The threads of a fit sleep while they wait for each other, as they do wherever make starts them.
@@ -121,9 +121,6 @@ def make_api(home: Settings, engine: Engine, password_hash: str) -> Api:
     return Api(create_app(home, lambda: moment[0]), home, documents, engine, made, moment)
 
 
-WORLD_FROM, WORLD_UNTIL = date(2013, 2, 13), date(2013, 4, 1)
-
-
 @dataclass(frozen=True)
 class World:
     """A small real installation: the facts, with a champion that was trained on them and serves."""
@@ -150,14 +147,7 @@ def make_facts(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -
     """The facts of the small world."""
     home = tmp_path_factory.mktemp("facts")
     engine = sql.open_engine(databases.create(home).database_url)
-    until = ingest.cut(WORLD_UNTIL)
-    since = ingest.cut(WORLD_FROM)
-    frame = nycflights13.flights_until(date(2013, 4, 3))
-    days = frame["month"] * 100 + frame["day"]
-    thinned = frame[(days >= 213) & (frame["flight"] % 4 == 0)]
-    weather = nycflights13.read_weather()
-    weather = weather._replace(events=[event for event in weather.events if event.at >= since])
-    ingest.ingest(engine, [weather, nycflights13.read(thinned)], until, quiet=True)
+    until = small_world.fill(engine)
     engine.dispose()
     return Facts(databases, home, until)
 

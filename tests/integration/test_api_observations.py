@@ -1,6 +1,5 @@
 """What feeders tell: in any order, more than once, with faults in it, and how far they may move the clock."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Any
@@ -10,12 +9,12 @@ import pytest
 from sqlalchemy import func, select
 
 from backend import accounts, clock
-from backend.flights.events import Event
-from backend.flights.sources import nycflights13
+from backend.flights.told import fields as said
 from backend.store import events as log
 from backend.store import sql
 from backend.store.documents import open_documents
 from jobs import ingest
+from tests import small_world
 from tests.conftest import World
 from tests.integration.served import Served
 
@@ -34,36 +33,6 @@ def tell(served: Served, events: list[dict[str, Any]], as_of: int, expected: int
     answer = served.client.post("/observations", json=body, headers=headers)
     assert answer.status_code == expected, answer.text
     return answer.get_json()
-
-
-def said(event: Event) -> dict[str, Any]:
-    """An event as a feeder sends it."""
-    details = json.loads(event.details or "{}")
-    if event.kind == "weather":
-        station = event.subject.rpartition(".")[2]
-        values = {name: value for name, value in details.items() if value is not None}
-        return {"kind": "weather", "station": station, "hour": clock.iso(event.at), **values}
-    fields = {"kind": event.kind, "flight": event.subject}
-    planned = clock.iso(event.at - (event.delay_minutes or 0) * 60)
-    if event.kind == "scheduled":
-        arrival = clock.iso(details["arrival"])
-        return fields | {"scheduled_departure": planned, "scheduled_arrival": arrival, "dest": details["dest"]}
-    if event.kind == "diverted":
-        return fields | {"scheduled_arrival": planned}
-    if event.kind == "cancelled":
-        return fields | {"scheduled_departure": planned}
-    which = "scheduled_arrival" if event.kind == "arrived" else "scheduled_departure"
-    return fields | {"at": clock.iso(event.at), which: planned, **details}
-
-
-def day_of_facts(until: int) -> list[Event]:
-    """What became known in the two days after the small world ends, about flights whose number is divisible by four."""
-    frame = nycflights13.flights_until(date(2013, 4, 6))
-    days = frame["month"] * 100 + frame["day"]
-    thinned = frame[(days >= 401) & (frame["flight"] % 4 == 0)]
-    readings = [nycflights13.read(thinned), nycflights13.read_weather()]
-    events = [event for reading in readings for event in reading.events]
-    return [event for event in events if until < event.known_at <= until + 2 * DAY]
 
 
 def projections(served: Served) -> dict[str, list[tuple[Any, ...]]]:
@@ -86,7 +55,7 @@ def test_told_twice_shuffled_by_two_feeders_at_once_it_is_what_it_is_told_once_i
     own: Served, world: World, facts: Any, password_hash: str, tmp_path: Any
 ) -> None:
     until = world.until
-    events = day_of_facts(until)
+    events = small_world.facts_after(until, 2)
     assert {event.kind for event in events} >= {"scheduled", "departed", "arrived", "cancelled", "weather"}
     once = Served.over(World(facts.installed(tmp_path / "once"), until), password_hash)
     with sql.writing(once.engine) as connection:
@@ -110,7 +79,7 @@ def test_told_twice_shuffled_by_two_feeders_at_once_it_is_what_it_is_told_once_i
 def test_the_next_prediction_uses_what_was_told(own: Served, world: World) -> None:
     coming = own.by("viewer").coming()
     before = own.predict([{"id": coming[0]["id"]}])[0]
-    events = [said(event) for event in day_of_facts(world.until) if event.known_at <= world.until + 3600]
+    events = [said(event) for event in small_world.facts_after(world.until, 2) if event.known_at <= world.until + 3600]
     receipt = tell(own, events, world.until + 3600)
     assert receipt["as_of"] == clock.iso(world.until + 3600)
     after = own.predict([{"id": coming[0]["id"]}])[0]
