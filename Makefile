@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup up rehearsal down test fuzz lint format bench gate-simulation lock clean help
+.PHONY: setup up rehearsal down test fuzz soak lint format bench gate-simulation lock clean help
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -44,6 +44,9 @@ test: setup ## Run every test that this machine can; ARGS="-k name" to choose, R
 
 fuzz: setup ## Thousands of requests made from the OpenAPI document, by every role; ARGS="--examples 200 --seed 7" for others
 	@$(BIN)/python -m pytest -p tests.fuzz.options -q -s tests/integration/test_api_fuzz.py $(or $(ARGS),--examples 20)
+
+soak: setup ## Ten minutes of mixed load with two processes killed in the middle; ARGS=2 for two minutes
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 lint: setup ## Check formatting, style, types and which room may import which
 	@$(BIN)/ruff format --check $(ROOMS)
