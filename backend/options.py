@@ -36,6 +36,9 @@ class Retraining(Options):
     most_a_day: int = Field(
         default=1, ge=0, le=24, description="trainings that schedules, drift, performance and alerts may start; 0: none"
     )
+    by_verdict: bool = Field(
+        default=True, description="a bad verdict asks for one by itself; false where Prometheus's alerts do"
+    )
 
 
 class Limits(Options):

@@ -1,5 +1,5 @@
 """Joins outcomes to the logged answers as they become final: figures by day and trailing window, and one verdict on
-the champion. A run for the same moment again changes nothing."""
+the champion, which asks for a training where quality is down. A run for the same moment again changes nothing."""
 
 import argparse
 import sys
@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from backend import clock, options
 from backend import settings as settings_module
 from backend.model import registry
-from backend.monitoring import answered, performance, quality
+from backend.monitoring import answered, performance, quality, retraining
 from backend.monitoring.answered import HEADLINE, Answered
 from backend.monitoring.performance import SPANS, Part
 from backend.monitoring.quality import Quality
-from backend.options import Costs, Monitoring
+from backend.monitoring.retraining import Request
+from backend.options import Costs, Monitoring, Retraining
 from backend.settings import Settings
 from backend.store import deployments, ledger, migrate, sql
 from backend.store import events as log
@@ -41,6 +42,7 @@ def run(
     engine = sql.open_engine(settings.database_url)
     with open_documents(settings.documents) as documents:
         costs, watch = options.of(documents, Costs), options.of(documents, Monitoring)
+    causes = options.of(documents, Retraining)
     progress(0.0, "Joining outcomes to answers")
     with engine.connect() as connection:
         at = moment(connection, params.get("at"))
@@ -65,6 +67,10 @@ def run(
         store.record(connection, [_row(part, at, newest, verdict) for part in parts])
         if verdict is not None:
             _tell(connection, verdict, at, params.get("actor", "performance"))
+            if verdict.down and causes.by_verdict:
+                why = f"quality is down with version {verdict.numbers['version']}"
+                asked = Request(retraining.PERFORMANCE, "performance", why, evidence=verdict.numbers, patient=True)
+                retraining.request(connection, asked, causes, clock.wall())
     told = {"down": None, "sentence": None} if verdict is None else {"down": verdict.down, "sentence": verdict.sentence}
     return {"at": clock.iso(at), "days": [answered.day_name(day) for day in days], "rows": len(parts), **told}
 

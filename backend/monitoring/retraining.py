@@ -26,7 +26,8 @@ class Request(NamedTuple):
     """Who or what asks for a training, in which words, and a `key` that is the same for the same cause.
 
     `objection` is a reason of the asker's own not to train, such as an alert that is resolved; `until` is the moment
-    whose knowledge is to be used (epoch seconds; None: the data clock); `evidence` goes into the ledger.
+    whose knowledge is to be used (epoch seconds; None: the data clock); `evidence` goes into the ledger. Who asks every
+    night while something holds is `patient`: the ledger is told only where something comes of it.
     """
 
     cause: str
@@ -36,15 +37,17 @@ class Request(NamedTuple):
     objection: str | None = None
     until: int | None = None
     evidence: Mapping[str, Any] = MappingProxyType({})
+    patient: bool = False
 
 
 class Outcome(NamedTuple):
-    """The job that trains for this request, or None; whether it was queued for it; why, in words; the decision's id."""
+    """The job that trains for this request, or None; whether it was queued for it; why, in words; and the decision's
+    id, None where none was written down."""
 
     job: str | None
     queued: bool
     reason: str
-    decision: int
+    decision: int | None
 
 
 class Past(NamedTuple):
@@ -76,6 +79,8 @@ def request(connection: Connection, asked: Request, how: Retraining, wall: int) 
         if queued and now is not None:
             slots.occupy(connection, "retraining", now, job)
         why_not = None if queued else f"job {job} is training already"
+    if asked.patient and not queued:
+        return Outcome(None, False, why_not or "", None)
     summary = f"{asked.why[:1].upper()}{asked.why[1:]}: "
     summary += f"a training is queued as job {job}." if queued else f"no training: {why_not}."
     evidence = {**asked.evidence, "cause": asked.cause, "key": asked.key, "job": job if queued else None}

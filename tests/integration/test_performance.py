@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from backend import clock
+from backend import clock, options
 from backend.flights import events
 from backend.flights.label import disrupted
 from backend.model import evaluate
+from backend.options import Retraining
 from backend.store import events as log
 from backend.store import sql
+from backend.store.documents import open_documents
 from jobs import performance
 from tests.conftest import Facts, World, copied
 from tests.integration import logged, rivals
@@ -179,6 +181,20 @@ def test_a_champion_that_does_worse_is_told_once_and_so_is_its_recovery(mine: Wo
     rivals.promote(mine, 1)
     assert look(mine)["down"] is None
     assert [told.evidence["down"] for told in rivals.decisions(mine.settings, "performance")] == [True, False]
+
+
+@pytest.mark.parametrize("by_verdict", [True, False])
+def test_where_quality_is_down_one_training_is_asked_for_unless_alerts_do(mine: World, by_verdict: bool) -> None:
+    documents = open_documents(mine.settings.documents)
+    rivals.add_gloomy(mine, 2)
+    rivals.promote(mine, 2)
+    with sql.writing(sql.open_engine(mine.settings.database_url)) as connection:
+        connection.execute(sql.predictions.delete())
+    logged.fill(mine, FIRST, LAST, version=2)
+    options.write(documents, "retraining", Retraining(by_verdict=by_verdict))
+    assert [look(mine)["down"] for _ in range(3)] == [True] * 3
+    causes = [row.evidence["cause"] for row in rivals.decisions(mine.settings, "requested")]
+    assert causes == (["performance"] if by_verdict else [])
 
 
 def test_the_api_lists_figures_by_window_slice_and_day(mine: World, password_hash: str) -> None:
