@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: setup up rehearsal down test fuzz soak lint format bench gate-simulation lock clean help
+.PHONY: setup up rehearsal down test fuzz soak lint format bench gate-simulation lock clean help loop
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -61,6 +61,9 @@ format: setup ## Put the code into its format
 
 bench: setup ## Measure speed and memory on this machine; writes bench.json
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+loop: setup ## Replay April to June with a real Prometheus and Alertmanager, and tell what the closed loop did
+	@$(BIN)/python -m jobs.loop $(ARGS)
 
 gate-simulation: setup ## Try the promotion gate on 2,000 simulated years of nightly looks (15 minutes)
 	@$(BIN)/python -m jobs.gate_simulation $(ARGS)

@@ -50,7 +50,7 @@ def _start(here: settings.Settings, rehearse: bool, broken: list[str]) -> int:
         preflight.check_disk(here.home)
         preflight.check_ports(here)
         os.environ.update(parts.environment(here))
-        _prepare(here, lock, rehearse)
+        prepare(here, lock, rehearse)
         print("Starting the API, the worker, the scheduler, the app, MLflow and the replay ...", flush=True)
         # Not before honcho has forked its watchers: a thread and a fork do not go well together.
         never_ready = threading.Event()
@@ -68,7 +68,11 @@ def _start(here: settings.Settings, rehearse: bool, broken: list[str]) -> int:
     return 1
 
 
-def _prepare(here: settings.Settings, lock: int, rehearse: bool) -> None:
+def prepare(here: settings.Settings, lock: int, rehearse: bool = False) -> None:
+    """What has to be there before anything is started: accounts, tables, facts, a champion, and what is due when.
+
+    Raises Refused, in words, where one of these cannot be had.
+    """
     with _step("Secrets, accounts and tables"):
         store = documents.open_documents(here.documents)
         accounts.first_start(here, store)

@@ -12,12 +12,15 @@ from jobs.launch.refused import Refused
 PATIENCE_SECONDS = 120
 
 
-def wait_until_ready(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> float:
-    """Returns after how many seconds both answer. Raises Refused, with what is missing, if they do not in time."""
+def wait_until_ready(settings: Settings, patience_seconds: float = PATIENCE_SECONDS, app: bool = True) -> float:
+    """Returns after how many seconds both answer; without the `app`, the API alone.
+
+    Raises Refused, with what is missing, if they do not in time.
+    """
     started = time.monotonic()
     missing = ["nothing answered yet"]
     while (waited := time.monotonic() - started) < patience_seconds:
-        missing = _missing(settings)
+        missing = _missing(settings, app)
         if not missing:
             return waited
         time.sleep(0.2)
@@ -38,13 +41,15 @@ Ctrl-C stops all of it. What it knows stays in {settings.home}.
 """
 
 
-def _missing(settings: Settings) -> list[str]:
+def _missing(settings: Settings, app: bool) -> list[str]:
     host = reachable(settings.host)
     status, body = _get(host, settings.api_port, "/health/ready")
     if status is None:
         return [f"the API does not answer on port {settings.api_port}"]
     if status != 200:
         return _sentences(body) or [f"the API answers {status} to /health/ready"]
+    if not app:
+        return []
     status, _ = _get(host, settings.ui_port, "/_stcore/health")
     return [] if status == 200 else [f"the app does not answer on port {settings.ui_port}"]
 

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from jobs.launch.free import port as free_port
+
+__all__ = ["Server", "free_port", "running"]
 
 PATIENCE_SECONDS = 90
 
@@ -27,13 +30,6 @@ class Server(NamedTuple):
         family = [self.process, *self.process.children(recursive=True)]
         used = [process.memory_full_info() for process in family]
         return sum(getattr(each, "pss", each.uss) for each in used) / 2**20
-
-
-def free_port() -> int:
-    """A port on which nothing listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

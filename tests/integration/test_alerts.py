@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from backend.monitoring import metrics
 from backend.settings import Settings
 from backend.store import events as log
 from backend.store import jobs, ledger, sql
+from jobs.launch import watchers
 from tests.bench.servers import free_port
 from tests.integration.running import PATIENCE_SECONDS, ROOT, serving
 from tests.integration.scrapes import TOLD, judge, serve
@@ -97,22 +99,11 @@ def until(found: Callable[[], Found | None]) -> Found:
     return result
 
 
-def hurried(folder: Path, **ports: int) -> None:
-    """A copy of deploy/ that listens and asks on other ports, and waits for seconds instead of minutes."""
-    shutil.copytree(DEPLOY, folder)
-    for path in folder.rglob("*.yml"):
-        text = path.read_text().replace(":8000", f":{ports['api']}").replace(":9093", f":{ports['alertmanager']}")
-        text = re.sub(r"(scrape_interval|evaluation_interval): 15s", r"\1: 1s", text)
-        path.write_text(
-            re.sub(r"(for: \d+m|group_wait: 10s)$", lambda found: found[0].split()[0] + " 0s", text, flags=re.M)
-        )
-
-
 @pytest.mark.sqlite("Prometheus knows no database")
 def test_an_alert_of_a_real_prometheus_becomes_a_queued_training(
     home: Settings, engine: Engine, tmp_path: Path
 ) -> None:
-    prometheus, alertmanager = tool("prometheus"), tool("prometheus-alertmanager")
+    tool("prometheus")
     serve(engine, 1)
     judge(engine, 1, True)
     with sql.writing(engine) as connection:
@@ -130,15 +121,12 @@ def test_an_alert_of_a_real_prometheus_becomes_a_queued_training(
         found, _ = jobs.listing(engine, kind="training")
         return found[0] if found else None
 
-    with serving(home, tmp_path / "log", PUSHBACK_SECRETS=str(tmp_path / "var" / "secrets")) as api:
+    with serving(home, tmp_path / "log") as api:
         api.client.get("/health/ready")  # whose first start makes the accounts and their passwords
-        hurried(tmp_path / "deploy", api=api.port, alertmanager=port)
-        said = [f"--config.file={tmp_path}/deploy/prometheus/prometheus.yml", f"--storage.tsdb.path={tmp_path}/series"]
-        told = [f"--config.file={tmp_path}/deploy/alertmanager/alertmanager.yml", f"--storage.path={tmp_path}/alerts"]
-        with (
-            running(prometheus, *said, f"--web.listen-address=127.0.0.1:{asked}"),
-            running(alertmanager, *told, f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="),
-        ):
+        here = replace(home, api_port=api.port)
+        watchers.configure(tmp_path / "deploy", here, port, hurried=True)
+        commands = watchers.commands(tmp_path / "deploy", {"prometheus": asked, "alertmanager": port})
+        with running(*commands["prometheus"]), running(*commands["alertmanager"]):
             job = until(queued)
             until(lambda: query('pushback_jobs{kind="training", state="queued"} == 1'))
             assert query('up{job="pushback"} == 1') and query("pushback_model_quality_down == 1")
