@@ -1,4 +1,4 @@
-"""The closed loop, from a fresh state to the end of a replay at full speed, then told as the ledger has it: `make loop`.
+"""The closed loop, from a fresh state to the end of a replay at full speed, told as the ledger has it (`make loop`).
 
 Days of flights go by, a real Prometheus finds that the champion has become bad or old, a real Alertmanager posts to the
 webhook, a training runs, and the gate decides. No schedule trains here, and no verdict asks for it: whatever is trained
