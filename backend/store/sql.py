@@ -357,8 +357,10 @@ def open_engine(url: str, patience_seconds: int = 30, synced: bool = True) -> En
         connection.isolation_level = None  # SQLAlchemy's begin event says BEGIN, not the driver
         for pragma in (f"busy_timeout={patience_seconds * 1000}", synchronous, "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
-        # Says how a new file is laid out, before anything is in it: so that it can shrink (backend/store/retention.py).
-        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        # A new file is laid out so that it can shrink (backend/store/retention.py). Not asked of one that is there: it
+        # takes the write lock, and who only reads would wait for who writes.
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         _use_wal(connection)
 
     @event.listens_for(engine, "begin")
