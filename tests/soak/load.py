@@ -159,7 +159,7 @@ class Load:
                     self.notes.fault(f"a batch of {len(batch)} events got the receipt {receipt.body}")
                 self.kept.events += batch
                 self._feed, self._until = self._feed[len(batch) :], as_of
-            elif receipt.status != 503:
+            elif receipt.status not in (409, 503):  # 409: the clock waits for the training that the operator asked for
                 self.notes.fault(f"POST /observations answered {receipt.status}: {receipt.body}")
             yield STEP_SECONDS
         self.notes.fault("the feed was over before the load was")
