@@ -59,6 +59,9 @@ class Monitoring(Options):
     brier_margin: float = Field(
         default=0.01, ge=0, le=0.25, description="by how much its Brier score must surely be worse than at its training"
     )
+    audit_sample: int = Field(
+        default=500, ge=1, le=100_000, description="answers of a day whose features the audit makes anew"
+    )
 
 
 class Retention(Options):
@@ -88,6 +91,7 @@ class Schedules(Options):
 
     time_zone: Annotated[str, Field(max_length=40), AfterValidator(cron.check_zone)] = "America/New_York"
     performance: Line = Field(default="0 4 * * *", description="joins outcomes to answers and judges the champion")
+    audit: Line = Field(default="15 4 * * *", description="makes features of answers anew and compares them")
     guard: Line = Field(default="30 4 * * mon", description="compares the champion with the version before it")
     retraining: Line = Field(default="0 5 1 * *", description="trains a challenger (docs/policies.md: why monthly)")
     housekeeping: Line = Field(default="0 6 * * sun", description="deletes what is past its time")

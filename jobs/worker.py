@@ -33,6 +33,7 @@ KINDS = MappingProxyType(
         "mirror": "jobs.mirror",
         "backtest": "jobs.policies",
         "performance": "jobs.performance",
+        "audit": "jobs.audit",
         "batch": "jobs.batch",
         "housekeeping": "jobs.housekeeping",
     }

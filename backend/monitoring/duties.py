@@ -21,7 +21,13 @@ from backend.store.slots import Slot
 
 # Each schedule and the kind of job that does it, in the order in which they are done where they are due at once.
 KINDS: Mapping[str, str] = MappingProxyType(
-    {"performance": "performance", "guard": "guard", "retraining": "training", "housekeeping": "housekeeping"}
+    {
+        "performance": "performance",
+        "audit": "audit",
+        "guard": "guard",
+        "retraining": "training",
+        "housekeeping": "housekeeping",
+    }
 )
 ACTOR = "schedule"
 

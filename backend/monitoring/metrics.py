@@ -66,6 +66,12 @@ OLDEST_JOB = Series(
     "pushback_oldest_queued_job_age_seconds", "gauge", (), "How long the first job waits, by the wall clock; 0 if none"
 )
 FAILED_JOBS = Series("pushback_failed_jobs", "gauge", ("kind",), "Jobs of the last 24 h of the wall clock that failed")
+SKEW_DIFFERENCES = Series(
+    "pushback_skew_differences",
+    "gauge",
+    (),
+    "Answers of the newest audit whose features are others when they are made anew",
+)
 CHAMPION = Series("pushback_champion_info", "gauge", ("version",), "1, with the version that answers as label")
 CHAMPION_AGE = Series(
     "pushback_champion_age_seconds", "gauge", (), "Since the moment whose knowledge the champion learned from"

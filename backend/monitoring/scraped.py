@@ -58,6 +58,8 @@ def _jobs(connection: Connection, now: int) -> Found:
     yield metrics.JOBS, [((each.kind, each.state), each.number) for each in waiting]
     yield metrics.OLDEST_JOB, [((), max(0, *queued, 0))]
     yield metrics.FAILED_JOBS, [((kind,), number) for kind, number in jobs.failed(connection, now - DAY).items()]
+    audit = jobs.newest_result(connection, "audit")
+    yield metrics.SKEW_DIFFERENCES, [((), None if audit is None else audit["differ"])]
 
 
 def _champion(connection: Connection, _now: int) -> Found:

@@ -97,6 +97,13 @@ def recorded_after(connection: Connection, seq: int) -> Iterator[LogRow]:
     return _rows(connection, _LOG_ROW.where(sql.events.c.seq > seq).order_by(sql.events.c.seq))
 
 
+def recorded_late(connection: Connection, after_seq: int, known_until: int) -> list[tuple[int, int]]:
+    """(seq, known_at) of rows that were recorded after `after_seq` and known by a moment, by `seq`."""
+    columns = sql.events.c
+    statement = select(columns.seq, columns.known_at).where(columns.seq > after_seq, columns.known_at <= known_until)
+    return [tuple(row) for row in connection.execute(statement.order_by(columns.seq))]
+
+
 def about(
     connection: Connection, subjects: Collection[str], until_seq: int, known_after: int, or_seq_after: int
 ) -> list[LogRow]:

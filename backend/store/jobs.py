@@ -144,6 +144,14 @@ def failed(connection: Connection, since: int) -> dict[str, int]:
     return {str(kind): int(number) for kind, number in connection.execute(said)}
 
 
+def newest_result(connection: Connection, kind: str) -> dict[str, Any] | None:
+    """What the job of that kind that was done last has found, or None."""
+    mine = (table.c.kind == kind, table.c.state == "done")
+    newest = select(table.c.result).where(*mine).order_by(table.c.ended_at.desc(), table.c.created_at.desc()).limit(1)
+    found: dict[str, Any] | None = connection.scalar(newest)
+    return found
+
+
 def cancel(engine: Engine, identity: str, now: int) -> dict[str, Any] | None:
     """Ends a job that has not ended: its worker's next write is refused. Returns the job as it is then, or None."""
     with sql.writing(engine) as connection:

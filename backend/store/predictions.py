@@ -5,7 +5,7 @@ The same question (account, flight, as_of) is one row, and its first answer is t
 
 import operator
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,6 +87,40 @@ def features_of(connection: Connection, account: str, as_of: int, keys: Iterable
     return {key: found[key] for key in wanted & found.keys()}
 
 
+class MadeFrom(NamedTuple):
+    """What an answer was made from: a flight's plan as it was asked about, what was known, and the features, (f,)."""
+
+    id: int
+    flight: str
+    as_of: int
+    seq: int
+    dest: str
+    scheduled_departure: int
+    scheduled_arrival: int | None
+    features: Floats
+
+
+def made_with(connection: Connection, feature_list: str, since: int, until: int) -> tuple[list[int], int]:
+    """The ids of answers with `since < as_of <= until` that were made with that feature list, in order; and how many
+    were made with another."""
+    said = sql.predictions.c
+    query = select(said.id, said.feature_list).where(said.as_of > since, said.as_of <= until).order_by(said.id)
+    rows = connection.execute(query).all()
+    mine = [identity for identity, made in rows if made == feature_list]
+    return mine, len(rows) - len(mine)
+
+
+def made_from(connection: Connection, ids: Sequence[int]) -> Iterator[MadeFrom]:
+    """What those answers were made from, by id."""
+    columns = [sql.predictions.c[name] for name in MadeFrom._fields]
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        some = sorted(ids)[start : start + _READ_AT_ONCE]
+        query = select(*columns).where(sql.predictions.c.id.in_(some)).order_by(sql.predictions.c.id)
+        for row in connection.execute(query):
+            yield MadeFrom(*row)._replace(features=unpack(row.features))
+
+
+_READ_AT_ONCE = 1000  # SQLite takes 32,766 parameters
 _answers = sql.predictions.c
 ORDER = Order("predictions", _answers.id, {"id": _answers.id, "as_of": _answers.as_of})
 

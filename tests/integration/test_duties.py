@@ -14,7 +14,9 @@ from jobs import scheduler
 from tests.conftest import World
 from tests.integration.served import Served
 
-EVERY = Schedules(time_zone="UTC", performance="0 10 * * *", guard="", retraining="0 10 * * *", housekeeping="")
+EVERY = Schedules(
+    time_zone="UTC", performance="0 10 * * *", audit="", guard="", retraining="0 10 * * *", housekeeping=""
+)
 
 
 @pytest.fixture(name="served")

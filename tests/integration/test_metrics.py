@@ -111,6 +111,16 @@ def test_the_queue_is_counted_by_kind_and_state_and_failures_are_seen_for_a_day(
     assert value(found, "pushback_failed_jobs", kind="training") == 1
 
 
+def test_differences_are_those_of_the_newest_audit_that_was_done(api: Api) -> None:
+    assert value(scrape(api), "pushback_skew_differences") is None
+    for differ in (3, 0):
+        jobs.enqueue(api.engine, "audit", {}, "tests", NOON - differ)
+        claim = jobs.claim(api.engine, ["audit"])
+        assert claim is not None
+        claim.finish({"differ": differ})
+        assert value(scrape(api), "pushback_skew_differences") == differ
+
+
 def test_ages_are_by_the_data_clock(api: Api) -> None:
     serve(api.engine, 7)
     with sql.writing(api.engine) as connection:
