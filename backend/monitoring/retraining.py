@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from backend import clock
 from backend.clock import DAY, HOUR
@@ -52,11 +52,12 @@ class Outcome(NamedTuple):
 
 class Past(NamedTuple):
     """What was done before, by the data clock: when a training ended last, when the latest ones were queued and by
-    which cause, and the job that the same cause has started already."""
+    which cause, the job that the same cause has started already, and what was decided last about it."""
 
     trained_at: int | None
     started: Sequence[tuple[int, str]]
     same: str | None
+    last: Row[Any] | None = None
 
 
 def request(connection: Connection, asked: Request, how: Retraining, wall: int) -> Outcome:
@@ -66,7 +67,8 @@ def request(connection: Connection, asked: Request, how: Retraining, wall: int) 
     """
     deployments.lock(connection)  # two requests at once start one training
     now = log.data_clock(connection)
-    why_not = asked.objection or objection(asked.cause, _past(connection, asked.key), now or 0, how)
+    past = _past(connection, asked.key)
+    why_not = asked.objection or objection(asked.cause, past, now or 0, how)
     if why_not is None and asked.cause != BUTTON and (running := jobs.unfinished(connection, "training")):
         why_not = f"job {running[0]} is training already"
     job, queued = None, False
@@ -81,9 +83,12 @@ def request(connection: Connection, asked: Request, how: Retraining, wall: int) 
         why_not = None if queued else f"job {job} is training already"
     if asked.patient and not queued:
         return Outcome(None, False, why_not or "", None)
+    if past.last is not None and not queued and past.last.evidence.get("reason") == why_not:
+        return Outcome(None, False, why_not or "", past.last.id)  # who asks again and again is told the same once
     summary = f"{asked.why[:1].upper()}{asked.why[1:]}: "
     summary += f"a training is queued as job {job}." if queued else f"no training: {why_not}."
     evidence = {**asked.evidence, "cause": asked.cause, "key": asked.key, "job": job if queued else None}
+    evidence["reason"] = why_not
     kind = "alerted" if asked.cause == ALERT else "requested"
     decision = ledger.decide(connection, kind, wall, now, asked.actor, summary, evidence)
     return Outcome(job, queued, why_not or "a training is queued", decision)
@@ -112,9 +117,11 @@ def _past(connection: Connection, key: str | None) -> Past:
     trained = ledger.decisions(connection, "trained", 1)
     asked = [row for kind in KINDS for row in ledger.decisions(connection, kind, REMEMBERED)]
     started = [row for row in asked if row.evidence["job"] is not None]
-    same = (row.evidence["job"] for row in started if key is not None and row.evidence["key"] == key)
+    alike = [row for row in asked if key is not None and row.evidence.get("key") == key]
+    same = (row.evidence["job"] for row in alike if row.evidence["job"] is not None)
     return Past(
         trained_at=trained[0].data_at if trained else None,
         started=[(row.data_at or 0, row.evidence.get("cause", ALERT)) for row in started],
         same=next(same, None),
+        last=max(alike, key=lambda row: row.id, default=None),
     )

@@ -71,6 +71,8 @@ def test_the_same_alert_posted_again_and_again_queues_nothing_more(own: Served) 
     for around in (ALERTMANAGER, GRAFANA):
         again = post(own, alert(), around=around)
         assert not again["queued"] and first["job"] in again["reason"]
+    # Why it did not is written down once, however often it is asked.
+    assert again["decision"] != first["decision"] and len(rivals.decisions(own.world.settings, "alerted")) == 2
     train(own)
     go_on(own, 30)
     assert not post(own, alert())["queued"], "it has not ended since"
@@ -123,7 +125,7 @@ def test_settings_are_changed_by_an_admin_within_bounds_and_the_ledger_says_by_w
     before = {item["name"]: item["values"] for item in viewer.get("/settings").get_json()["items"]}
     assert set(before) == set(options.GROUPS)
     assert before["costs"] == {"false_alarm": 1, "miss": 4}
-    assert before["retraining"] == {"cooldown_days": 7, "most_a_day": 1}
+    assert before["retraining"] == {"cooldown_days": 7, "most_a_day": 1, "by_verdict": True}
     assert put(own, "costs", {"miss": 10}).get_json()["values"] == {"false_alarm": 1, "miss": 10}
     assert viewer.get("/settings/costs").get_json()["values"]["miss"] == 10
     (row,) = rivals.decisions(own.world.settings, "configured")
