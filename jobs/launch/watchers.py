@@ -12,11 +12,11 @@ PROGRAMS = {"prometheus": ("prometheus",), "alertmanager": ("prometheus-alertman
 
 
 def configure(folder: Path, settings: Settings, alertmanager_port: int, hurried: bool = False) -> None:
-    """Write deploy/ into a new folder for that installation.
+    """Write deploy/ into a folder for that installation.
 
     `hurried` is for a replay at full speed: seconds take the place of minutes.
     """
-    shutil.copytree(DEPLOY, folder)
+    shutil.copytree(DEPLOY, folder, dirs_exist_ok=True)
     for path in folder.rglob("*.yml"):
         text = path.read_text(encoding="utf-8")
         text = text.replace("127.0.0.1:8000", f"127.0.0.1:{settings.api_port}")

@@ -165,7 +165,7 @@ def test_a_hundred_flights_are_explained_and_one_more_is_refused(own: Served) ->
 
 def test_the_example_in_the_documentation_is_an_answer(own: Served) -> None:
     spec = own.client.get("/openapi.json").get_json()
-    (example,) = spec["components"]["schemas"]["Predictions.Reasons"]["examples"]
+    (example,) = spec["components"]["schemas"]["Reasons"]["examples"]
     made = explanations.Reasons.model_validate(example)
     assert abs(made.base_log_odds + sum(group.contribution for group in made.groups) - made.log_odds) < 2e-3
     assert example["sentence"] == reasons.sentence(
