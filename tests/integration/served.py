@@ -30,8 +30,11 @@ class Served:
         """A new process, as a second worker would be."""
         documents = open_documents(world.settings.documents)
         for role in accounts.ROLES:
-            if accounts.find(documents, role) is None:
+            account = accounts.find(documents, role)
+            if account is None:
                 accounts.add(documents, role, password_hash, role, NOON)
+            else:  # a machine's, which the first process over this world has made with a secret of its own
+                documents.table("accounts").update({"password_hash": password_hash}, doc_ids=[account.id])  # type: ignore[list-item]
         app = create_app(world.settings, lambda: NOON)
         made = cls(world, app, sql.open_engine(world.settings.database_url), {})
         made.headers.update(made.bearer("viewer"))

@@ -151,7 +151,7 @@ def test_a_change_that_fails_changes_nothing(place: Place) -> None:
 def test_a_file_that_somebody_broke_by_hand_is_named_in_the_error(tmp_path: Path) -> None:
     path = tmp_path / "documents.json"
     path.write_text("{oops", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"documents\.json is not JSON"):
+    with pytest.raises(DocumentsError, match=r"documents\.json is not JSON"):
         open_documents(path).table("accounts").all()
 
 

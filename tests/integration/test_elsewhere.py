@@ -3,12 +3,17 @@
 import threading
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from backend import clock
+from backend.settings import Settings
+from backend.store import jobs
 from backend.store.blobs import Blobs
 from jobs import worker
 from tests.conftest import World
@@ -27,26 +32,35 @@ def test_nothing_is_written_where_nothing_is_kept(world_copy: World, password_ha
     here, there = Blobs(world_copy.settings.blobs), Blobs(settings.blobs)
     for name in here.below("bundles"):
         there.write(name, here.read(name))
+    with working(settings):
+        own = Served.over(World(settings, world_copy.until), password_hash).by("operator")
+        flight = {"id": own.coming()[0]["id"]}
+        (said,) = own.predict([flight])
+        file = f"id\n{flight['id']}\n".encode()
+        sent = own.client.post("/predictions/batch", data=file, content_type="text/csv", headers=own.headers)
+        job = ended(own, sent.headers["Location"])
+        assert job["state"] == "done", job["error"]
+        answer = own.get(f"{sent.headers['Location']}/result")
+        assert repr(said["probability"]) in answer.text
+        kept = jobs.enqueue(own.engine, "housekeeping", {}, "tests", clock.wall())
+        assert ended(own, f"/jobs/{kept['id']}")["state"] == "done"
+        assert own.client.get("/health/ready").get_json() == {"status": "ok", "missing": []}
+    own.engine.dispose()
+    assert not (tmp_path / "nowhere").exists()
+
+
+@contextmanager
+def working(settings: Settings) -> Iterator[None]:
+    """A worker in this process, until the end of the block."""
     stop = threading.Event()
     kinds = {"batch": "jobs.batch", "housekeeping": "jobs.housekeeping"}
     works = threading.Thread(target=worker.work, args=(settings, kinds, 30, stop))
     works.start()
-    own = Served.over(World(settings, world_copy.until), password_hash).by("operator")
-    flight = {"id": own.coming()[0]["id"]}
-    (said,) = own.predict([flight])
-    file = f"id\n{flight['id']}\n".encode()
-    sent = own.client.post("/predictions/batch", data=file, content_type="text/csv", headers=own.headers)
-    job = ended(own, sent.headers["Location"])
-    assert job["state"] == "done", job["error"]
-    answer = own.get(f"{sent.headers['Location']}/result")
-    assert repr(said["probability"]) in answer.text
-    (kept,) = own.get("/jobs?kind=housekeeping").get_json()["items"]
-    assert ended(own, f"/jobs/{kept['id']}")["state"] == "done"
-    assert own.client.get("/health/ready").get_json() == {"status": "ok", "missing": []}
-    stop.set()
-    works.join(30)
-    own.engine.dispose()
-    assert not (tmp_path / "nowhere").exists()
+    try:
+        yield
+    finally:
+        stop.set()
+        works.join(30)
 
 
 def ended(own: Served, path: str) -> dict[str, Any]:
