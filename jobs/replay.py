@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from backend import settings as settings_module
+from backend.monitoring import logs
 from jobs import ingest
 from jobs.feed import breaks, pace
 from jobs.feed.client import Client, RefusedError
@@ -44,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--url", help="where the API is (default: this machine's)")
     parser.add_argument("--only", type=int, default=1, metavar="N", help="flights whose number N divides: a thin world")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     here = settings_module.load()
+    logs.start("replay", here.log_level, here.log_folder)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 
 from backend import clock, options
 from backend import settings as settings_module
-from backend.monitoring import duties
+from backend.monitoring import duties, logs
 from backend.options import Schedules
 from backend.settings import Settings
 from backend.store import events as facts
@@ -52,17 +52,18 @@ def plan(connection: Connection, how: Schedules) -> None:
     if now is None:
         return
     planned = slots.planned(connection)
-    wanted = {name: line for name in duties.KINDS if (line := getattr(how, name))}
-    changed = [
-        name
-        for name, was in planned.items()
-        if name not in wanted or (was.cron, was.time_zone) != (wanted[name], how.time_zone)
-    ]
+    wanted = _wanted(how)
+    changed = [name for name, was in planned.items() if wanted.get(name) != (was.cron, was.time_zone)]
     if changed:
         slots.forget(connection, changed)
     for name, line in wanted.items():
         was = None if name in changed else planned.get(name)
-        _plan_on(connection, Plan(name, line, how.time_zone, now if was is None else was.planned_until), now)
+        _plan_on(connection, Plan(name, *line, now if was is None else was.planned_until), now)
+
+
+def _wanted(how: Schedules) -> dict[str, tuple[str, str]]:
+    """The cron line and the time zone of each schedule that is on."""
+    return {name: (line, how.time_zone) for name in duties.KINDS if (line := getattr(how, name))}
 
 
 def _plan_on(connection: Connection, was: Plan, now: int) -> None:
@@ -95,9 +96,8 @@ def _to_plan(connection: Connection, how: Schedules) -> bool:
     now = facts.data_clock(connection)
     if now is None:
         return False
-    lines = {name: (line, how.time_zone) for name in duties.KINDS if (line := getattr(how, name))}
     planned = slots.planned(connection)
-    if lines != {name: (was.cron, was.time_zone) for name, was in planned.items()}:
+    if _wanted(how) != {name: (was.cron, was.time_zone) for name, was in planned.items()}:
         return True
     ahead = Counter(each.name for each in slots.unfinished(connection) if each.slot > now)
     return any(ahead[name] <= AHEAD // 2 and was.planned_until < NEVER for name, was in planned.items())
@@ -108,12 +108,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m jobs.scheduler", description=__doc__)
     parser.add_argument("--once", action="store_true", help="look once, and end")
     once = parser.parse_args(arguments).once
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    settings = settings_module.load()
+    logs.start("scheduler", settings.log_level, settings.log_folder)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    work(settings_module.load(), stop, once)
+    work(settings, stop, once)
     return 0
 
 
