@@ -15,8 +15,7 @@ from backend.options import Retraining
 from backend.store import deployments, jobs, ledger, slots
 from backend.store import events as log
 
-SCHEDULE, DRIFT, PERFORMANCE, ALERT, BUTTON = "schedule", "drift", "performance", "alert", "button"
-CAUSES = (SCHEDULE, DRIFT, PERFORMANCE, ALERT, BUTTON)
+SCHEDULE, PERFORMANCE, ALERT, BUTTON = "schedule", "performance", "alert", "button"
 GRACE = HOUR  # a week of local time may be an hour shorter
 REMEMBERED = 100  # of the latest requests that are looked through for the same one
 KINDS = ("requested", "alerted")  # in the ledger: what alerts ask for has a kind of its own
@@ -69,15 +68,15 @@ def request(connection: Connection, asked: Request, how: Retraining, wall: int) 
     now = log.data_clock(connection)
     past = _past(connection, asked.key)
     why_not = asked.objection or objection(asked.cause, past, now or 0, how)
-    if why_not is None and asked.cause != BUTTON and (running := jobs.unfinished(connection, "training")):
-        why_not = f"job {running[0]} is training already"
+    training = jobs.unfinished(connection, "training")
+    if why_not is None and asked.cause != BUTTON and training:
+        why_not = f"job {training[0]} is training already"
     job, queued = None, False
     if why_not is None:
-        waiting = jobs.unfinished(connection, "training")
         key = f"training {clock.iso(asked.until)}"
         until = clock.iso(now if asked.until is None else asked.until)
         job = str(jobs.add(connection, "training", {"until": until}, asked.actor, wall, key)["id"])
-        queued = job not in waiting
+        queued = job not in training
         if queued and now is not None:
             slots.occupy(connection, "retraining", now, job)
         why_not = None if queued else f"job {job} is training already"
