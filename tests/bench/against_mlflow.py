@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from backend.model.tracking import MODEL
 from backend.settings import Settings
 from backend.store import deployments, sql
+from jobs.launch import free
 from tests.bench import load, servers
 from tests.bench.load import Load
 from tests.bench.ours import Asked
@@ -42,7 +43,7 @@ def measure(settings: Settings, environment: dict[str, str]) -> list[Row]:
 
 def ours(asked: Asked, environment: dict[str, str], sizes: tuple[int, ...] = SIZES) -> list[Row]:
     """Our API, by Bearer; at last one flight by Basic, whose every request costs a check of the password."""
-    port = servers.free_port()
+    port = free.port()
     log = asked.settings.home / "api.log"
     with servers.running(asked.command(port), environment, port, asked.answers, log) as server:
         who = asked.bearer(port)
@@ -58,7 +59,7 @@ def mlflows(settings: Settings, asked: Asked, environment: dict[str, str]) -> li
     with sql.open_engine(settings.database_url).connect() as connection:
         champion = deployments.current(connection)
     assert champion is not None
-    port = servers.free_port()
+    port = free.port()
     bodies = {size: asked.ready_made(size) for size in SIZES}
 
     def answers(at: int) -> bool:

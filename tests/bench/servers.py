@@ -11,10 +11,6 @@ from typing import NamedTuple
 
 import psutil
 
-from jobs.launch.free import port as free_port
-
-__all__ = ["Server", "free_port", "running"]
-
 PATIENCE_SECONDS = 90
 
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from backend.settings import Settings
 from backend.store import sql
 from backend.store.counters import Counters
 from backend.store.documents import open_documents
+from jobs.launch import free
 from tests.conftest import World
 
 pytestmark = [
@@ -45,12 +45,6 @@ class Running:
     password: str
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -68,7 +62,7 @@ def start(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runn
         pytest.skip(f"{CHROMIUM} is not there: install Debian's package chromium")
     settings: Settings = world.settings
     accounts.first_start(settings, open_documents(settings.documents))
-    api_port, ui_port, logs = free_port(), free_port(), tmp_path_factory.mktemp("logs")
+    api_port, ui_port, logs = free.port(), free.port(), tmp_path_factory.mktemp("logs")
     api, app = f"http://127.0.0.1:{api_port}", f"http://127.0.0.1:{ui_port}"
     environment = os.environ | {
         "PUSHBACK_HOME": str(settings.home),

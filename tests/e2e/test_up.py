@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import httpx
 import pytest
 
 from backend import settings
-from jobs.launch import instance
+from jobs.launch import free, instance
 
 ROOT = Path(__file__).parents[2]
 FIRST_START_SECONDS = 300
@@ -34,7 +33,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     home = tmp_path_factory.mktemp("home")
-    ports = {name: str(_free()) for name in ("API_PORT", "UI_PORT", "MLFLOW_PORT")}
+    ports = {name: str(free.port()) for name in ("API_PORT", "UI_PORT", "MLFLOW_PORT")}
     yield {"PUSHBACK_HOME": str(home), **ports}
     instance.end(instance.processes_of(home), patience_seconds=5)
 
@@ -102,10 +101,3 @@ def test_one_command_leads_from_nothing_to_an_answer_and_back(environment: dict[
     assert down.returncode == 0
     assert again.wait(10) == 0
     assert not instance.processes_of(here.home)
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from backend.settings import Settings
-from tests.bench.servers import free_port
+from jobs.launch import free
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 30
@@ -38,7 +38,7 @@ class Running:
 @contextmanager
 def serving(home: Settings, log: Path, *words: str, **environment: str) -> Iterator[Running]:
     """An API that runs on `home` and ends with the block."""
-    port = free_port()
+    port = free.port()
     where = {"PUSHBACK_HOME": str(home.home), "DATABASE_URL": home.database_url}
     variables = {**os.environ, **environment, **where, "PORT": str(port)}
     with log.open("wb") as output:

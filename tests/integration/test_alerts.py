@@ -22,8 +22,7 @@ from backend.monitoring import metrics
 from backend.settings import Settings
 from backend.store import events as log
 from backend.store import jobs, ledger, sql
-from jobs.launch import watchers
-from tests.bench.servers import free_port
+from jobs.launch import free, watchers
 from tests.integration.running import PATIENCE_SECONDS, ROOT, serving
 from tests.integration.scrapes import TOLD, judge, serve
 
@@ -108,7 +107,7 @@ def test_an_alert_of_a_real_prometheus_becomes_a_queued_training(
     judge(engine, 1, True)
     with sql.writing(engine) as connection:
         log.move_clock(connection, TOLD + 10 * DAY)  # trainings wait for some days after the last
-    port, asked = free_port(), free_port()
+    port, asked = free.port(), free.port()
 
     def query(expression: str) -> list[Any] | None:
         try:

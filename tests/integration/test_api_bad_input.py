@@ -18,8 +18,7 @@ import pytest
 from backend import accounts
 from backend.api import problems
 from backend.store.documents import open_documents
-from jobs.launch import parts
-from tests.bench.servers import free_port
+from jobs.launch import free, parts
 from tests.conftest import NOON, PASSWORD, Facts, copied
 from tests.integration.bad_input import CASES, Case
 from tests.integration.served import PROBLEM, Served
@@ -52,7 +51,7 @@ def start_server(
     """The port of the API as `make up` starts it, over a world of its own: two processes share a SQLite file only while
     neither copies it."""
     folder = tmp_path_factory.mktemp("gunicorn")
-    settings = replace(copied(facts.databases, untouched, folder / "home"), api_port=free_port())
+    settings = replace(copied(facts.databases, untouched, folder / "home"), api_port=free.port())
     accounts.add(open_documents(settings.documents), "viewer", password_hash, "viewer", NOON)
     log = folder / "log"
     with log.open("wb") as output:

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from backend import settings
-from jobs.launch import instance, preflight, ready
+from jobs.launch import free, instance, preflight, ready
 from jobs.launch.refused import Refused
 
 ROOT = Path(__file__).parents[2]
@@ -121,20 +121,20 @@ def test_a_taken_port_is_named_with_its_program_and_the_variable_to_set(here: se
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         with pytest.raises(Refused, match=rf"Port {port} is taken by process {os.getpid()} .*UI_PORT={port + 100}"):
-            preflight.check_ports(replace(here, api_port=_free(), ui_port=port, mlflow_port=_free()))
+            preflight.check_ports(replace(here, api_port=free.port(), ui_port=port, mlflow_port=free.port()))
 
 
 def test_two_parts_on_one_port_are_refused(here: settings.Settings) -> None:
-    port = _free()
+    port = free.port()
     with pytest.raises(Refused, match="API_PORT and UI_PORT are both"):
-        preflight.check_ports(replace(here, api_port=port, ui_port=port, mlflow_port=_free()))
+        preflight.check_ports(replace(here, api_port=port, ui_port=port, mlflow_port=free.port()))
 
 
 def test_mlflows_port_does_not_matter_where_mlflow_is_elsewhere(here: settings.Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         taken = listener.getsockname()[1]
         elsewhere = replace(here, mlflow_uri="http://mlflow.example:5000", mlflow_port=taken)
-        preflight.check_ports(replace(elsewhere, api_port=_free(), ui_port=_free()))
+        preflight.check_ports(replace(elsewhere, api_port=free.port(), ui_port=free.port()))
 
 
 def test_a_full_disk_is_refused_with_what_to_do(home: Path) -> None:
@@ -149,7 +149,7 @@ def test_another_python_is_refused() -> None:
 
 def test_waiting_for_an_api_that_does_not_come_says_so(here: settings.Settings) -> None:
     with pytest.raises(Refused, match="the API does not answer on port"):
-        ready.wait_until_ready(replace(here, api_port=_free()), patience_seconds=0.5)
+        ready.wait_until_ready(replace(here, api_port=free.port()), patience_seconds=0.5)
 
 
 def test_a_skip_is_a_failure_where_every_test_is_required(tmp_path: Path) -> None:
@@ -162,10 +162,3 @@ def test_a_skip_is_a_failure_where_every_test_is_required(tmp_path: Path) -> Non
     strict = subprocess.run([*words, "--require-all"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert strict.returncode == 1
     assert "could not run" in strict.stdout
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

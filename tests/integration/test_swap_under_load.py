@@ -19,8 +19,7 @@ import pytest
 from backend import accounts, clock
 from backend.settings import Settings
 from backend.store.documents import open_documents
-from jobs.launch import parts
-from tests.bench.servers import free_port
+from jobs.launch import free, parts
 from tests.conftest import NOON, PASSWORD, World
 from tests.integration import versions
 
@@ -36,7 +35,7 @@ def make_installation(world_copy: World, password_hash: str) -> World:
     documents = open_documents(world_copy.settings.documents)
     for role in ("viewer", "operator"):
         accounts.add(documents, role, password_hash, role, NOON)
-    return World(replace(world_copy.settings, api_port=free_port()), world_copy.until)
+    return World(replace(world_copy.settings, api_port=free.port()), world_copy.until)
 
 
 @pytest.fixture(name="api")

@@ -15,7 +15,7 @@ from backend.flights.events import Event
 from backend.settings import Settings
 from backend.store import sql
 from backend.store.documents import open_documents
-from jobs.launch import parts
+from jobs.launch import free, parts
 from tests.bench import servers
 from tests.soak import afterwards
 from tests.soak.load import Kept, Load
@@ -53,7 +53,7 @@ def run(
     what it trains.
     """
     password, password_hash = secret
-    settings = replace(settings, api_port=servers.free_port())
+    settings = replace(settings, api_port=free.port())
     documents = open_documents(settings.documents)
     made = {role: accounts.add(documents, role, password_hash, role, clock.wall()).id for role in ROLES}
     load = Load(settings.api_port, password, feed, until, version)
